@@ -1,0 +1,41 @@
+# Each verb sets up what it needs in .venv, once: a stamp file there is renewed when pyproject.toml changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check bench
+.DELETE_ON_ERROR:
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run  ## serve a few rules over HTTPS on loopback, post requests, compare the answers
+	@$(BIN)/python deploy/demo/run.py
+
+test: $(VENV)/.dev  ## all tests, in parallel
+	@$(BIN)/python -m pytest -n auto -rs $(PYTEST_ARGS)
+
+check: $(VENV)/.dev  ## lint, format, types, and the direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
+
+bench: $(VENV)/.bench  ## expressions, rule sets and the server, side by side with their peers
+	@$(BIN)/python bench/cel.py
+	@$(BIN)/python bench/decide.py
+	@$(BIN)/python bench/webhook.py
+
+$(VENV)/.run: EXTRAS :=
+$(VENV)/.dev: EXTRAS := [dev]
+$(VENV)/.bench: EXTRAS := [dev,bench]
+
+$(VENV)/.run $(VENV)/.dev $(VENV)/.bench: pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV)$(EXTRAS)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(EXTRAS)'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
