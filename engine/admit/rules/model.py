@@ -1,0 +1,232 @@
+"""What people write, loaded: policies, bindings and data, every field checked and every expression parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from admit.cel.ast import Expr
+from admit.source import UNKNOWN, Span
+
+if TYPE_CHECKING:
+    from admit.rules.settings import Schema
+
+Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
+FailurePolicy: TypeAlias = Literal["Fail", "Ignore"]
+Action: TypeAlias = Literal["Deny", "Warn", "Audit"]
+Subject: TypeAlias = Literal["PodSpec"]
+Test: TypeAlias = Literal["equals", "oneOf", "noneOf", "inRanges", "matches", "present", "absent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`span` is where the thing is written; for what has a name, the name."""
+
+    span: Span = field(default=UNKNOWN, compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Template(Written):
+    """`text {{ CEL }} text`: literal text and expressions in turn, without the white space around it."""
+
+    parts: tuple[str | Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatchCondition(Written):
+    name: str
+    expression: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Written):
+    """`variables.NAME`: lazy, and in order"""
+
+    name: str
+    expression: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class AuditAnnotation(Written):
+    key: str
+    value_expression: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Each(Written):
+    """One entry of a `forEach`: the variable, and the list that it runs over."""
+
+    variable: str
+    list: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint(Written):
+    """`value` and the test that it must pass; `present` and `absent` have no operand."""
+
+    value: Expr
+    test: Test
+    operand: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Validation(Written):
+    """Holds for every combination of `for_each` where `when` does; `name` is `validations[i]` where none is written."""
+
+    name: str
+    rule: Expr | Constraint
+    for_each: tuple[Each, ...] = ()
+    when: Expr | None = None
+    message: Template | None = None
+    message_expression: Expr | None = None
+    separator: str = "; "
+    summary: Template | None = None
+    reason: str = "Invalid"
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Written):
+    """`set: PATH` `to: value`, `add: value` `to: PATH`, `remove: value` `from: PATH`"""
+
+    action: Literal["set", "add", "remove"]
+    path: Expr
+    value: Expr
+    for_each: tuple[Each, ...] = ()
+    when: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch(Written):
+    """`applyConfiguration: {expression}`, `jsonPatch: {expression}`, as in a MutatingAdmissionPolicy"""
+
+    kind: Literal["applyConfiguration", "jsonPatch"]
+    expression: Expr
+
+
+Mutation: TypeAlias = Write | Patch
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement(Written):
+    """One of a selector's `matchExpressions`."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selector(Written):
+    """A label selector; an empty one selects everything."""
+
+    match_labels: Mapping[str, str] = field(default_factory=dict)
+    match_expressions: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRule(Written):
+    """One of `resourceRules`, `excludeResourceRules`; `*` stands for any."""
+
+    operations: tuple[str, ...]
+    api_groups: tuple[str, ...]
+    api_versions: tuple[str, ...]
+    resources: tuple[str, ...]
+    resource_names: tuple[str, ...] = ()
+    scope: Literal["*", "Cluster", "Namespaced"] = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResources(Written):
+    """`matchConstraints` of a policy, `matchResources` of a binding."""
+
+    resource_rules: tuple[ResourceRule, ...] = ()
+    exclude_resource_rules: tuple[ResourceRule, ...] = ()
+    namespace_selector: Selector = Selector()
+    object_selector: Selector = Selector()
+    match_policy: Literal["Equivalent", "Exact"] = "Equivalent"
+
+
+@dataclass(frozen=True, slots=True)
+class ParamKind(Written):
+    api_version: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParamRef(Written):
+    """INVARIANT: one of `name` and `selector`."""
+
+    name: str | None = None
+    namespace: str | None = None
+    selector: Selector | None = None
+    parameter_not_found_action: Literal["Allow", "Deny"] = "Deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Written):
+    """A policy that a profile names."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy(Written):
+    """Rules with typed settings; or a profile, which has `policies` instead of rules.
+
+    `name` is what bindings call it: `metadata.name`, for a policy of the library its path.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    severity: Severity = "medium"
+    subject: Subject | None = None
+    settings: Schema | None = None
+    match_constraints: MatchResources | None = None
+    match_conditions: tuple[MatchCondition, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    validations: tuple[Validation, ...] = ()
+    mutations: tuple[Mutation, ...] = ()
+    audit_annotations: tuple[AuditAnnotation, ...] = ()
+    failure_policy: FailurePolicy = "Fail"
+    param_kind: ParamKind | None = None
+    policies: tuple[Member, ...] = ()
+    message_expression: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleException(Written):
+    """What a binding excepts: `rules` of it (None: all) where `when` holds, up to and with the day `expires`."""
+
+    name: str
+    reason: str
+    rules: tuple[str, ...] | None = None
+    mutations: bool = False
+    expires: date | None = None
+    when: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding(Written):
+    """A policy in force. `settings` is as written, validated, without the defaults."""
+
+    name: str
+    policy_name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    validation_actions: tuple[Action, ...] = ("Deny",)
+    match_resources: MatchResources | None = None
+    exceptions: tuple[RuleException, ...] = ()
+    param_ref: ParamRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """A rule set without faults. `policies` has those that a binding needs, the library's among them, by name;
+    `bindings` are in order, implicit ones where their policy is written."""
+
+    policies: Mapping[str, Policy]
+    bindings: tuple[Binding, ...]
+    data: tuple[Mapping[str, Any], ...] = ()
