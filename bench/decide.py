@@ -1,0 +1,108 @@
+"""Whole rule sets on the Pod of the shared benchmark data, beside `orjson.loads` of its compact form, in one run.
+
+First the bundled policies, folder by folder and all together, each bound with settings under which the Pod is allowed,
+so that every rule is evaluated to its end. Then the price of policies that do not match: ten about Pods alone, and the
+same ten among a thousand; and the time that loading takes for a policy that was never seen before.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+from measure import ROOT, Loop, best, plot, shared, show, write
+
+import admit
+
+SETTINGS: dict[str, dict[str, object]] = {
+    "kubewarden/user-group-psp": {"run_as_user": {"rule": "MustRunAs", "ranges": [{"min": 1000, "max": 2000}]}},
+    "kubewarden/host-namespaces-psp": {"allow_host_ports": [{"min": 8000, "max": 9000}]},
+    "kubewarden/capabilities-psp": {
+        "allowed_capabilities": ["NET_BIND_SERVICE"],
+        "required_drop_capabilities": ["ALL"],
+    },
+}
+OTHER_RESOURCES = ("configmaps", "endpoints", "events", "limitranges", "namespaces", "secrets", "services")
+JSON = "orjson.loads"
+
+
+def main() -> None:
+    pod = shared("pod.json")
+    texts = [entry["expression"] for entry in shared("expressions.json") if entry["id"] != "message"]
+    loads = [_seconds_to_load(_policies(1000, texts, salt)) for salt in ("a", "b", "c")]
+    engines = {name: admit.load([_binding(policy) for policy in policies]) for name, policies in _rule_sets().items()}
+    many = _policies(1000, texts, "d")
+    engines["10 policies"], engines["10 of 1,000"] = admit.load(many[:10]), admit.load(many)
+    for name, engine in engines.items():
+        decision = engine.decide(object=pod)
+        if not decision.allowed:
+            raise SystemExit(f"{name}: the Pod should be allowed, but: {decision.message}")
+    compact = orjson.dumps(pod)
+    loops = {JSON: Loop("loads(text)", loads=orjson.loads, text=compact)}
+    loops |= {name: Loop("decide(object=pod)", decide=engine.decide, pod=pod) for name, engine in engines.items()}
+    times = {name: seconds * 1e6 for name, seconds in best(loops).items()}
+    rows = [[name, us, us / times[JSON]] for name, us in times.items()]
+    show(f"one decision about a Pod of {len(compact):,} bytes", ["", "µs", f"times {JSON}"], rows)
+    among, cold = times["10 of 1,000"] / times["10 policies"], min(loads) / 1000
+    print(f"\n10 policies among 1,000: {among:.2f} times the 10 alone; cold load: {cold * 1e3:.2f} ms a policy")
+    write("decide", {"decision_us": times, "among_1000_times_alone": among, "cold_load_ms_a_policy": cold * 1e3})
+    plot("decide", "One decision about a Pod", "µs", {"": times})
+
+
+def _rule_sets() -> dict[str, list[str]]:
+    """The bundled policies, by folder and all together."""
+    names = sorted(
+        path.relative_to(ROOT / "rulesets").with_suffix("").as_posix()
+        for path in (ROOT / "rulesets").glob("*/*.yaml")
+        if not path.name.endswith(".test.yaml")
+    )
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        folders.setdefault(name.partition("/")[0], []).append(name)
+    return folders | {"all bundled": names}
+
+
+def _binding(policy: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "admit.dev/v1",
+        "kind": "PolicyBinding",
+        "metadata": {"name": policy.replace("/", "-")},
+        "spec": {"policyName": policy, "settings": SETTINGS.get(policy, {})},
+    }
+
+
+def _policies(count: int, texts: list[str], salt: str) -> list[dict[str, Any]]:
+    """Policies of which the first ten are about Pods; no expression occurs twice, in any salt."""
+    return [
+        _policy(
+            f"rule-{salt}-{i}",
+            "pods" if i < 10 else OTHER_RESOURCES[i % len(OTHER_RESOURCES)],
+            f"({texts[i % len(texts)]}) && object.metadata.name != 'not-{salt}-{i}'",
+        )
+        for i in range(count)
+    ]
+
+
+def _policy(name: str, resource: str, expression: str) -> dict[str, Any]:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": [resource], "operations": ["CREATE", "UPDATE"]}
+    return {
+        "apiVersion": "admit.dev/v1",
+        "kind": "Policy",
+        "metadata": {"name": name},
+        "spec": {
+            "title": "A rule of the benchmark",
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": expression}],
+        },
+    }
+
+
+def _seconds_to_load(documents: list[dict[str, Any]]) -> float:
+    start = time.perf_counter()
+    admit.load(documents)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
