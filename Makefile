@@ -18,7 +18,7 @@ test: $(VENV)/.dev  ## all tests, in parallel
 
 check: $(VENV)/.dev  ## lint, format, types, and the direction of imports
 	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
 

@@ -113,6 +113,7 @@ def plot(name: str, title: str, unit: str, series: Mapping[str, Mapping[str, flo
         axes.bar(places, list(values.values()), width, label=label)
     axes.set(title=title, ylabel=unit, yscale="log" if log else "linear")
     axes.set_xticks(range(len(groups)), groups)
-    axes.legend(fontsize="small")
+    if len(series) > 1:
+        axes.legend(fontsize="small")
     RESULTS.mkdir(parents=True, exist_ok=True)
     figure.savefig(RESULTS / f"{name}.png", dpi=120)

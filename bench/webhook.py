@@ -1,0 +1,232 @@
+"""The server's throughput, beside an empty application under the same uvicorn settings, in one run.
+
+Both servers are processes of their own with one worker, on loopback and without TLS; this process is the load
+generator: 16 connections kept alive, a bounded number of requests, the two servers in turns. The empty application
+reads the body and answers a constant as long as the real answer. The servers share one core and the generator has
+another, where there are two; a generator that is busy all the time would flatter the slower server, so its own load is
+reported.
+
+    python bench/webhook.py [RULES...]      (default: the demo's rules)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from measure import ROOT, plot, shared, show, write
+
+RULES = ROOT / "deploy" / "demo" / "rules"
+SETTINGS = {"http": "httptools", "loop": "uvloop", "lifespan": "off", "access_log": False, "log_level": "warning"}
+CONNECTIONS = 16
+REQUESTS = 20_000
+WARM_UP = 2_000
+ROUNDS = 5
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """`busy` is the share of the time in which the generator itself was at work."""
+
+    rate: float
+    median_ms: float
+    p99_ms: float
+    busy: float
+
+
+def main(rules: list[str]) -> None:
+    body = orjson.dumps(_review(shared("pod.json")))
+    if len(CORES) > 1:
+        os.sched_setaffinity(0, CORES[1:])
+    admit = [sys.executable, "-m", "admit.cli", "serve", *rules, "--host", "127.0.0.1", "--no-tls"]
+    with _server(admit) as port:
+        request = _request(port, "/mutate", body)
+        answer = _answer(port, request)
+        _expect_allowed(answer)
+        with _server([sys.executable, __file__, "--empty", str(len(answer))]) as empty_port:
+            empty_request = _request(empty_port, "/mutate", body)
+            servers = {"empty application": (empty_port, empty_request), "admit": (port, request)}
+            for server in servers.values():
+                _load(*server, WARM_UP)
+            rounds = [{name: _load(*server, REQUESTS) for name, server in servers.items()} for _ in range(ROUNDS)]
+    best = {name: max((round[name] for round in rounds), key=lambda r: r.rate) for name in servers}
+    rows = [[name, round(r.rate), r.median_ms, r.p99_ms, f"{r.busy:.0%}"] for name, r in best.items()]
+    title = f"{CONNECTIONS} connections, reviews of {len(body):,} bytes, answers of {len(answer):,}; best of {ROUNDS}"
+    show(title, ["", "requests/s", "median ms", "99 % ms", "generator busy"], rows)
+    ratio = best["admit"].rate / best["empty application"].rate
+    print(f"\nadmit: {ratio:.2f} of the empty application")
+    rates = {name: r.rate for name, r in best.items()}
+    every_rate = {name: [round(r[name].rate) for r in rounds] for name in servers}
+    write("webhook", {"requests_per_second": rates, "ratio": ratio, "every_round": every_rate, "rules": rules})
+    plot("webhook", "One worker, 16 connections", "requests/s", {"": rates})
+
+
+def _review(pod: dict[str, Any]) -> dict[str, Any]:
+    meta = pod["metadata"]
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "requestKind": {"group": "", "version": "v1", "kind": "Pod"},
+            "requestResource": {"group": "", "version": "v1", "resource": "pods"},
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "operation": "CREATE",
+            "userInfo": {"username": "system:serviceaccount:kube-system:replicaset-controller"},
+            "object": pod,
+            "oldObject": None,
+            "dryRun": False,
+            "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
+        },
+    }
+
+
+def _expect_allowed(answer: bytes) -> None:
+    response = orjson.loads(answer)["response"]
+    if not response["allowed"]:
+        raise SystemExit(f"the Pod should be allowed, but: {response['status']['message']}")
+
+
+@contextmanager
+def _server(command: list[str]) -> Iterator[int]:
+    """The port of a server that is ready, until the block is left."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    process = subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.DEVNULL)
+    try:
+        if len(CORES) > 1:
+            os.sched_setaffinity(process.pid, CORES[:1])
+        _wait(process, port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise SystemExit(f"the server ended with exit status {process.returncode}")
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise SystemExit("the server did not listen within 30 s")
+
+
+def _request(port: int, path: str, body: bytes) -> bytes:
+    head = f"POST {path}?timeout=10s HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _answer(port: int, request: bytes) -> bytes:
+    """The body of the answer to one request."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        received = b""
+        while not _complete(received):
+            received += connection.recv(65536)
+    return received.partition(b"\r\n\r\n")[2]
+
+
+def _complete(received: bytes) -> bool:
+    """Whether an answer is there to its end; any but 200 ends the benchmark."""
+    head, end, body = received.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    length = LENGTH.search(head)
+    if not head.startswith(b"HTTP/1.1 200 ") or length is None:
+        raise SystemExit(f"unexpected answer: {received[:500]!r}")
+    return len(body) >= int(length[1])
+
+
+def _load(port: int, request: bytes, requests: int) -> Round:
+    """Sends so many requests over all the connections, each as soon as its connection's last one is answered."""
+    selector = selectors.DefaultSelector()
+    connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(CONNECTIONS)]
+    received = dict.fromkeys(connections, b"")
+    sent: dict[socket.socket, float] = {}
+    latencies: list[float] = []
+    start, busy = time.perf_counter(), time.process_time()
+    for connection in connections:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(connection, selectors.EVENT_READ)
+        sent[connection] = time.perf_counter()
+        connection.sendall(request)
+    started = len(connections)
+    while len(latencies) < requests:
+        ready = selector.select(10)
+        if not ready:
+            raise SystemExit("the server gave no answer for 10 s")
+        for key, _ in ready:
+            connection = key.fileobj
+            chunk = connection.recv(65536)
+            if not chunk:
+                raise SystemExit("the server closed a connection")
+            received[connection] += chunk
+            if not _complete(received[connection]):
+                continue
+            now = time.perf_counter()
+            latencies.append(now - sent[connection])
+            received[connection] = b""
+            if started < requests:
+                started += 1
+                sent[connection] = now
+                connection.sendall(request)
+    taken, busy = time.perf_counter() - start, time.process_time() - busy
+    for connection in connections:
+        connection.close()
+    selector.close()
+    latencies.sort()
+    return Round(
+        rate=requests / taken,
+        median_ms=latencies[len(latencies) // 2] * 1e3,
+        p99_ms=latencies[len(latencies) * 99 // 100] * 1e3,
+        busy=busy / taken,
+    )
+
+
+def _serve_empty(size: int, port: int) -> None:
+    """An application that reads the body and answers `size` bytes, under the settings that the real server has."""
+    import uvicorn
+
+    content = b"x" * size
+    start = {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [(b"content-type", b"application/json"), (b"content-length", str(size).encode())],
+    }
+    body = {"type": "http.response.body", "body": content}
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send(start)
+        await send(body)
+
+    uvicorn.run(application, host="127.0.0.1", port=port, **SETTINGS)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["--empty", size, "--port", port]:
+            _serve_empty(int(size), int(port))
+        case rules:
+            main(rules or [str(RULES)])
