@@ -2,9 +2,9 @@
 
 Both servers are processes of their own with one worker, on loopback and without TLS; this process is the load
 generator: 16 connections kept alive, a bounded number of requests, the two servers in turns. The empty application
-reads the body and answers a constant as long as the real answer. The servers share one core and the generator has
-another, where there are two; a generator that is busy all the time would flatter the slower server, so its own load is
-reported.
+reads the body and answers a constant as long as the real answer; a third one parses the body too, which is the least
+that any admission server must do. The servers share one core and the generator has another, where there are two; a
+generator that is busy all the time would flatter the slower servers, so its own load is reported.
 
     python bench/webhook.py [RULES...]      (default: the demo's rules)
 """
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from measure import ROOT, plot, shared, show, write
 
 RULES = ROOT / "deploy" / "demo" / "rules"
 SETTINGS = {"http": "httptools", "loop": "uvloop", "lifespan": "off", "access_log": False, "log_level": "warning"}
+ADMIT, EMPTY, PARSING = "admit", "empty application", "parsing application"
 CONNECTIONS = 16
 REQUESTS = 20_000
 WARM_UP = 2_000
@@ -50,26 +51,26 @@ def main(rules: list[str]) -> None:
     body = orjson.dumps(_review(shared("pod.json")))
     if len(CORES) > 1:
         os.sched_setaffinity(0, CORES[1:])
-    admit = [sys.executable, "-m", "admit.cli", "serve", *rules, "--host", "127.0.0.1", "--no-tls"]
-    with _server(admit) as port:
-        request = _request(port, "/mutate", body)
-        answer = _answer(port, request)
+    commands = {ADMIT: [sys.executable, "-m", "admit.cli", "serve", *rules, "--host", "127.0.0.1", "--no-tls"]}
+    with ExitStack() as stack:
+        port = stack.enter_context(_server(commands[ADMIT]))
+        answer = _answer(port, _request(port, body))
         _expect_allowed(answer)
-        with _server([sys.executable, __file__, "--empty", str(len(answer))]) as empty_port:
-            empty_request = _request(empty_port, "/mutate", body)
-            servers = {"empty application": (empty_port, empty_request), "admit": (port, request)}
-            for server in servers.values():
-                _load(*server, WARM_UP)
-            rounds = [{name: _load(*server, REQUESTS) for name, server in servers.items()} for _ in range(ROUNDS)]
-    best = {name: max((round[name] for round in rounds), key=lambda r: r.rate) for name in servers}
-    rows = [[name, round(r.rate), r.median_ms, r.p99_ms, f"{r.busy:.0%}"] for name, r in best.items()]
+        for name, flag in ((EMPTY, "--empty"), (PARSING, "--parsing")):
+            commands[name] = [sys.executable, __file__, flag, str(len(answer))]
+        ports = {ADMIT: port} | {name: stack.enter_context(_server(commands[name])) for name in (EMPTY, PARSING)}
+        requests = {name: _request(port, body) for name, port in ports.items()}
+        for name, port in ports.items():
+            _load(port, requests[name], WARM_UP)
+        rounds = [{name: _load(port, requests[name], REQUESTS) for name, port in ports.items()} for _ in range(ROUNDS)]
+    best = {name: max((round[name] for round in rounds), key=lambda r: r.rate) for name in ports}
+    ratios = {name: r.rate / best[EMPTY].rate for name, r in best.items()}
+    rows = [[name, round(r.rate), ratios[name], r.median_ms, r.p99_ms, f"{r.busy:.0%}"] for name, r in best.items()]
     title = f"{CONNECTIONS} connections, reviews of {len(body):,} bytes, answers of {len(answer):,}; best of {ROUNDS}"
-    show(title, ["", "requests/s", "median ms", "99 % ms", "generator busy"], rows)
-    ratio = best["admit"].rate / best["empty application"].rate
-    print(f"\nadmit: {ratio:.2f} of the empty application")
+    show(title, ["", "requests/s", "of empty", "median ms", "99 % ms", "generator busy"], rows)
     rates = {name: r.rate for name, r in best.items()}
-    every_rate = {name: [round(r[name].rate) for r in rounds] for name in servers}
-    write("webhook", {"requests_per_second": rates, "ratio": ratio, "every_round": every_rate, "rules": rules})
+    every_rate = {name: [round(r[name].rate) for r in rounds] for name in ports}
+    write("webhook", {"requests_per_second": rates, "of_empty": ratios, "every_round": every_rate, "rules": rules})
     plot("webhook", "One worker, 16 connections", "requests/s", {"": rates})
 
 
@@ -131,8 +132,8 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     raise SystemExit("the server did not listen within 30 s")
 
 
-def _request(port: int, path: str, body: bytes) -> bytes:
-    head = f"POST {path}?timeout=10s HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+def _request(port: int, body: bytes) -> bytes:
+    head = f"POST /mutate?timeout=10s HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -203,30 +204,32 @@ def _load(port: int, request: bytes, requests: int) -> Round:
     )
 
 
-def _serve_empty(size: int, port: int) -> None:
+def _serve_constant(size: int, port: int, parsing: bool) -> None:
     """An application that reads the body and answers `size` bytes, under the settings that the real server has."""
     import uvicorn
 
-    content = b"x" * size
-    start = {
-        "type": "http.response.start",
-        "status": 200,
-        "headers": [(b"content-type", b"application/json"), (b"content-length", str(size).encode())],
-    }
-    body = {"type": "http.response.body", "body": content}
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
+    start = {"type": "http.response.start", "status": 200, "headers": headers}
+    answer = {"type": "http.response.body", "body": b"x" * size}
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
-            pass
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            body += message["body"]
+            more = message.get("more_body", False)
+        if parsing:
+            orjson.loads(body)
         await send(start)
-        await send(body)
+        await send(answer)
 
     uvicorn.run(application, host="127.0.0.1", port=port, **SETTINGS)
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["--empty", size, "--port", port]:
-            _serve_empty(int(size), int(port))
+        case ["--empty" | "--parsing" as flag, size, "--port", port]:
+            _serve_constant(int(size), int(port), flag == "--parsing")
         case rules:
             main(rules or [str(RULES)])
