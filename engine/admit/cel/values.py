@@ -1,4 +1,4 @@
-"""CEL's values as Python has them, and what CEL means by equal, less and type.
+"""CEL's values as Python has them, and what CEL means by equal, less, member, field and type.
 
 | CEL | Python |
 | --- | --- |
@@ -7,15 +7,32 @@
 | uint, bytes, timestamp, duration | `Uint`, `bytes`, `Timestamp`, `Duration` |
 | optional, type | `Optional`, `types.Type` |
 
+A class of ours tells its CEL type as `TYPE`.
+
 INVARIANT: values are never changed once made; what comes from a request is used as it is.
 INVARIANT: only `dict` takes a string in `x['key']` and has `.get`; generated code relies on it.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import base64
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import wraps
+from typing import Any, ClassVar, Final, ParamSpec, TypeAlias, TypeVar
+
+from admit.cel.times import SECOND, parse_duration, parse_timestamp
+from admit.cel.times import Duration as Duration
+from admit.cel.times import Timestamp as Timestamp
+from admit.cel.types import BOOL, BYTES, DOUBLE, DYN, INT, NULL, STRING, TYPE, UINT, Kind, Type
+from admit.errors import EvaluationError
 
 Value: TypeAlias = Any
+
+LIST: Final = Type(Kind.LIST, "list")  # what type([1]) gives
+MAP: Final = Type(Kind.MAP, "map")
+OPTIONAL: Final = Type(Kind.OPAQUE, "optional_type")
 
 
 class Uint(int):
@@ -25,3 +42,384 @@ class Uint(int):
 
     def __repr__(self) -> str:
         return f"{int(self)}u"
+
+
+class Map:
+    """A map whose keys are not all strings. 1, 1u and 1.0 are one key; true is another.
+
+    Made by `make_map`; `items()` and iteration go in the order of insertion.
+    """
+
+    __slots__ = ("_entries",)
+    TYPE: ClassVar[Type] = MAP
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, pairs: Iterable[tuple[Value, Value]]) -> None:
+        self._entries = {_slot(key): (key, value) for key, value in pairs}
+
+    def items(self) -> Iterable[tuple[Value, Value]]:
+        return self._entries.values()
+
+    def find(self, key: Value) -> Value:
+        """The value under a key, or ABSENT."""
+        if type(key) not in _INDEXES or (type(key) is float and key == -(2.0**63)):  # no int to cel-go
+            return ABSENT
+        entry = self._entries.get(_slot(key))
+        return ABSENT if entry is None else entry[1]
+
+    def __contains__(self, key: object) -> bool:
+        return self.find(key) is not ABSENT
+
+    def __iter__(self) -> Iterator[Value]:
+        return (key for key, _ in self._entries.values())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __repr__(self) -> str:
+        return f"Map({list(self.items())!r})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optional:
+    """`optional.of(value)`, or NONE."""
+
+    TYPE: ClassVar[Type] = OPTIONAL
+    value: Value
+    present: bool = True
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __repr__(self) -> str:
+        return f"Optional({self.value!r})" if self.present else "NONE"
+
+
+NONE: Final = Optional(None, present=False)
+ABSENT: Final = object()  # no value of CEL: what is not there
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _bounded(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Of a value nested too deeply for the function, the author hears as of any failure."""
+
+    @wraps(function)
+    def bounded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except RecursionError:
+            raise EvaluationError("value is nested too deeply") from None
+
+    return bounded
+
+
+def make_map(pairs: Iterable[tuple[Value, Value]]) -> dict[str, Value] | Map:
+    """The map of a literal. Raises EvaluationError for a key twice, and for one that can be none."""
+    entries: dict[Value, tuple[Value, Value]] = {}
+    for key, value in pairs:
+        if type(key) not in _KEYS:
+            raise EvaluationError(f"unsupported key type '{type_of(key)}'")
+        slot = _slot(key)
+        if slot in entries:
+            raise EvaluationError(f"duplicate key: {display(key)}")
+        entries[slot] = (key, value)
+    if all(type(key) is str for key, _ in entries.values()):
+        return dict(entries.values())
+    return Map(entries.values())
+
+
+def type_of(value: Value) -> Type:
+    """The type of a value at run time: `type(x)`. That of a list or map has no parameters."""
+    kind = type(value)
+    known = _TYPES.get(kind)
+    return kind.TYPE if known is None else known
+
+
+def matches_type(value: Value, declared: Type) -> bool:
+    """Whether an overload's parameter takes the value; of a list or map, as in cel-go, the first item is looked at."""
+    match declared.kind:
+        case Kind.DYN | Kind.PARAM:
+            return True
+        case Kind.WRAPPER:
+            return value is None or matches_type(value, declared.params[0])
+        case Kind.LIST:
+            return type(value) is list and (not value or matches_type(value[0], _param(declared, 0)))
+        case Kind.MAP:
+            if type(value) is not dict and type(value) is not Map:
+                return False
+            return not len(value) or all(
+                matches_type(item, _param(declared, i)) for i, item in enumerate(next(iter(value.items())))
+            )
+        case _:
+            return type_of(value).name == declared.name
+
+
+def equal(a: Value, b: Value) -> bool:
+    """`a == b`: numbers by value, lists and maps deeply; other values of two types are not equal.
+
+    An int or uint equals a double as cel-go has it, rounded to a double first; NaN equals nothing.
+    """
+    pending = [(a, b)]
+    while pending:
+        a, b = pending.pop()
+        kind, other = type(a), type(b)
+        if kind is list:
+            if other is not list or len(a) != len(b):
+                return False
+            pending.extend(zip(a, b, strict=True))
+        elif kind is dict or kind is Map:
+            if (other is not dict and other is not Map) or len(a) != len(b):
+                return False
+            for key, value in a.items():
+                found = _find(b, key)
+                if found is ABSENT:
+                    return False
+                pending.append((value, found))
+        elif kind is Optional:
+            if other is not Optional or a.present != b.present:
+                return False
+            pending.append((a.value, b.value))
+        elif kind is Type:
+            if other is not Type or a.name != b.name:
+                return False
+        elif kind is other:
+            if a != b:
+                return False
+        elif not _equal_numbers(a, b):
+            return False
+    return True
+
+
+def compare(a: Value, b: Value) -> int:
+    """-1, 0 or 1, for `<` and its like. Raises EvaluationError for what has no order, NaN included."""
+    kind, other = type(a), type(b)
+    if kind in _NUMBERS and other in _NUMBERS:
+        if a != a or b != b:
+            raise EvaluationError("NaN values cannot be ordered")
+        if float in (kind, other):
+            a, b = float(a), float(b)
+    elif kind is not other or kind not in _ORDERED:
+        raise EvaluationError("no such overload")
+    return int(a > b) - int(a < b)
+
+
+def contains_in(element: Value, container: Value) -> bool:
+    """`element in container`. Raises EvaluationError."""
+    if type(container) is list:
+        if type(element) is str:
+            return element in container
+        return any(equal(element, item) for item in container)
+    if type(container) is dict or type(container) is Map:
+        return _find(container, element) is not ABSENT
+    raise EvaluationError("no such overload")
+
+
+def select(operand: Value, field: str, strict: bool = False) -> Value:
+    """`operand.field`, an optional if the operand is one. Raises EvaluationError.
+
+    `strict`, here and below, is the CEL specification's: to test what has no fields (null, a number, a string) is an
+    error. To Kubernetes, the field is then absent.
+    """
+    if type(operand) is dict and field in operand:
+        return operand[field]
+    return index(operand, field, strict)
+
+
+def has(operand: Value, field: str, strict: bool = False) -> bool:
+    """`has(operand.field)`. Raises EvaluationError for a list."""
+    return opt_index(operand, field, strict).present
+
+
+def index(operand: Value, key: Value, strict: bool = False) -> Value:
+    """`operand[key]`, an optional if the operand is one. Raises EvaluationError."""
+    if type(operand) is Optional:
+        return opt_index(operand, key, strict)
+    found = _find(operand, _checked(key))
+    if found is not ABSENT:
+        return found
+    problem = "index out of bounds" if type(operand) is list else "no such key"
+    raise EvaluationError(f"{problem}: {display(key)}")
+
+
+def opt_select(operand: Value, field: str, strict: bool = False) -> Optional:
+    """`operand.?field`. Raises EvaluationError for a list."""
+    return opt_index(operand, field, strict)
+
+
+def opt_index(operand: Value, key: Value, strict: bool = False) -> Optional:
+    """`operand[?key]`. Raises EvaluationError for a key that can be none."""
+    if type(operand) is Optional:
+        if not operand.present:
+            return NONE
+        operand = operand.value
+    found = _find(operand, _checked(key))
+    if found is not ABSENT:
+        return Optional(found)
+    if strict and type(operand) not in (dict, list, Map):
+        raise EvaluationError(f"no such key: {display(key)}")
+    return NONE
+
+
+def format_double(value: float) -> str:
+    """The double as Go's %g has it: `1`, `1e+06`, `1e-05`, `+Inf`, `NaN`."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"
+    exact = Decimal(repr(value)).normalize()
+    exponent = exact.adjusted()
+    if value == 0 or -4 <= exponent < 6:
+        return f"{exact:f}"
+    sign, digits, _ = exact.as_tuple()
+    point = "." if len(digits) > 1 else ""
+    text = f"{digits[0]}{point}{''.join(map(str, digits[1:]))}"
+    return f"{'-' if sign else ''}{text}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+
+
+@_bounded
+def display(value: Value) -> str:
+    """The value as error messages show it, which is Go's %v."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return "0"
+        case int():
+            return str(int(value))
+        case float():
+            return format_double(value)
+        case bytes():
+            return f"[{' '.join(map(str, value))}]"
+        case list():
+            return f"[{', '.join(map(display, value))}]"
+        case dict() | Map():
+            return f"{{{', '.join(f'{display(key)}: {display(item)}' for key, item in value.items())}}}"
+        case Optional():
+            return f"optional({display(value.value)})" if value.present else "optional.none()"
+        case _:
+            return str(value)
+
+
+@_bounded
+def encode(value: Value) -> dict[str, Any]:
+    """The value as JSON that keeps its type: `{"uint": "1"}`, `{"list": [{"null": null}]}`."""
+    match value:
+        case None | bool() | str():
+            return {type_of(value).name.removesuffix("_type"): value}
+        case int():
+            return {type_of(value).name: str(int(value))}
+        case float():
+            return {"double": repr(value).replace("nan", "NaN").replace("inf", "Infinity")}
+        case bytes():
+            return {"bytes": base64.b64encode(value).decode()}
+        case list():
+            return {"list": [encode(item) for item in value]}
+        case dict() | Map():
+            return {"map": [[encode(key), encode(item)] for key, item in value.items()]}
+        case Type():
+            return {"type": value.name}
+        case Timestamp():
+            return {"timestamp": str(Timestamp(value.nanoseconds))}
+        case Duration():
+            return {"duration": f"{Decimal(value.nanoseconds) / SECOND:f}s"}
+        case Optional():
+            return {"optional": encode(value.value) if value.present else None}
+    raise EvaluationError(f"a value of type {type_of(value)} has no encoding")
+
+
+@_bounded
+def decode(encoded: dict[str, Any]) -> Value:
+    """What `encode` encoded. Raises EvaluationError."""
+    ((kind, data),) = encoded.items()
+    match kind:
+        case "null" | "bool" | "string":
+            return data
+        case "int":
+            return int(data)
+        case "uint":
+            return Uint(data)
+        case "double":
+            return float(data)
+        case "bytes":
+            return base64.b64decode(data)
+        case "list":
+            return [decode(item) for item in data]
+        case "map":
+            return make_map((decode(key), decode(item)) for key, item in data)
+        case "type":
+            return next((known for known in _TYPES.values() if known.name == data), Type(Kind.OBJECT, data))
+        case "timestamp":
+            return parse_timestamp(data)
+        case "duration":
+            return parse_duration(data)
+        case "optional":
+            return NONE if data is None else Optional(decode(data))
+    raise EvaluationError(f"no encoding {kind!r}")
+
+
+_TYPES: Final[dict[type, Type]] = {
+    bool: BOOL,
+    int: INT,
+    Uint: UINT,
+    float: DOUBLE,
+    str: STRING,
+    bytes: BYTES,
+    type(None): NULL,
+    list: LIST,
+    dict: MAP,
+    Type: TYPE,
+}
+_NUMBERS = frozenset((int, Uint, float))
+_ORDERED = frozenset((bool, str, bytes, Timestamp, Duration))
+_KEYS = frozenset((str, bool, int, Uint))
+_INDEXES = _KEYS | {float}
+_GO_NAMES = {type(None): "types.Null", list: "*types.baseList", dict: "*types.baseMap", Map: "*types.baseMap"}
+_GO_NAMES |= {Optional: "*types.Optional", Type: "*types.Type"}
+
+
+def _equal_numbers(a: Value, b: Value) -> bool:
+    """Whether two values of different types are equal numbers."""
+    kinds = {type(a), type(b)}
+    if not kinds <= _NUMBERS:
+        return False
+    return float(a) == float(b) if float in kinds else int(a) == int(b)
+
+
+def _slot(key: Value) -> Value:
+    """What tells keys apart in a dict, where true would be 1."""
+    return (key,) if type(key) is bool else key
+
+
+def _param(declared: Type, at: int) -> Type:
+    return declared.params[at] if declared.params else DYN
+
+
+def _checked(key: Value) -> Value:
+    if type(key) not in _INDEXES:
+        name = _GO_NAMES.get(type(key), f"types.{type(key).__name__.capitalize()}")
+        raise EvaluationError(f"invalid qualifier type: {name}")
+    return key
+
+
+def _find(operand: Value, key: Value) -> Value:
+    """What is under the key or index, or ABSENT. Raises EvaluationError for an index that can be none."""
+    kind = type(operand)
+    if kind is dict:
+        return operand.get(key, ABSENT) if type(key) is str else ABSENT
+    if kind is list:
+        at = _position(key)
+        return operand[at] if 0 <= at < len(operand) else ABSENT
+    return operand.find(key) if kind is Map else ABSENT
+
+
+def _position(key: Value) -> int:
+    kind = type(key)
+    if kind not in _NUMBERS:
+        raise EvaluationError(f"unsupported index type '{type_of(key)}' in list")
+    exact = kind is not float or (key.is_integer() and key > -(2.0**63))
+    if not exact or key >= 2**63:
+        raise EvaluationError(f"unsupported index value {display(key)} in list")
+    return int(key)
