@@ -21,13 +21,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 from measure import ROOT, plot, shared, show, write
 
 RULES = ROOT / "deploy" / "demo" / "rules"
-SETTINGS = {"http": "httptools", "loop": "uvloop", "lifespan": "off", "access_log": False, "log_level": "warning"}
+COMMAND = Path(sys.executable).with_name("admit")
 ADMIT, EMPTY, PARSING = "admit", "empty application", "parsing application"
 CONNECTIONS = 16
 REQUESTS = 20_000
@@ -51,7 +52,7 @@ def main(rules: list[str]) -> None:
     body = orjson.dumps(_review(shared("pod.json")))
     if len(CORES) > 1:
         os.sched_setaffinity(0, CORES[1:])
-    commands = {ADMIT: [sys.executable, "-m", "admit.cli", "serve", *rules, "--host", "127.0.0.1", "--no-tls"]}
+    commands = {ADMIT: [str(COMMAND), "serve", *rules, "--host", "127.0.0.1", "--no-tls"]}
     with ExitStack() as stack:
         port = stack.enter_context(_server(commands[ADMIT]))
         answer = _answer(port, _request(port, body))
@@ -206,7 +207,7 @@ def _load(port: int, request: bytes, requests: int) -> Round:
 
 def _serve_constant(size: int, port: int, parsing: bool) -> None:
     """An application that reads the body and answers `size` bytes, under the settings that the real server has."""
-    import uvicorn
+    from admit.webhook.serve import Configuration, run
 
     headers = [(b"content-type", b"application/json"), (b"content-length", str(size).encode())]
     start = {"type": "http.response.start", "status": 200, "headers": headers}
@@ -224,7 +225,7 @@ def _serve_constant(size: int, port: int, parsing: bool) -> None:
         await send(start)
         await send(answer)
 
-    uvicorn.run(application, host="127.0.0.1", port=port, **SETTINGS)
+    run(application, Configuration(host="127.0.0.1", port=port, tls=False))
 
 
 if __name__ == "__main__":
