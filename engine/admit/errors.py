@@ -52,7 +52,7 @@ class RuleSetError(AdmitError):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One error of compilation, at `span.at`."""
+    """One error of compilation, at `span.at`; below zero, it has no place."""
 
     message: str
     span: Span
@@ -60,6 +60,10 @@ class Issue:
     def __str__(self) -> str:
         """As cel-go prints it: `ERROR: <input>:1:7: MESSAGE`, the line, and a caret (wide under wide characters)."""
         source = self.span.source
+        if self.span.at < 0:
+            return f"ERROR: <input>:-1:0: {self.message}"
+        if not source.text:
+            return f"ERROR: <input>:1:0: {self.message}"
         line, column = source.locate(self.span.at)
         text = source.line(line).replace("\t", " ")
         dots = "".join("．" if ord(c) > 127 else "." for c in text[: column - 1])

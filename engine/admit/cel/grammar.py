@@ -1,0 +1,87 @@
+"""The parser that grammar/cel.lark describes; its tables are built once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from admit.resources import folder
+
+if TYPE_CHECKING:
+    from lark import Lark
+    from lark.lark import PostLex
+
+_Tables: TypeAlias = tuple[dict[str, Any], dict[int, Any]]
+
+
+def parser(transformer: object, postlex: PostLex) -> Lark:
+    """A parser that calls the transformer's methods as it reads."""
+    from lark import Lark
+
+    data, memo = _tables()
+    parser: Lark = Lark._load_from_dict(data, memo, transformer=transformer, postlex=postlex)  # as Lark's standalone
+    return parser
+
+
+def _tables() -> _Tables:
+    """Building takes 60 ms and more, loading a few: from the package, else the user's cache, else built and kept."""
+    import lark
+
+    text = (folder("grammar") / "cel.lark").read_text("utf-8")
+    digest = hashlib.sha256("\n".join((text, lark.__version__, sys.version)).encode()).hexdigest()
+    name = f"cel-{digest[:16]}.tables"
+    shipped = folder("grammar") / name
+    if shipped.is_file():
+        return _loads(shipped.read_bytes())
+    try:
+        return _loads(_read_own(_cache() / name))
+    except (OSError, ValueError, EOFError, TypeError):
+        tables = _build(text)
+    try:
+        _write(_cache() / name, marshal.dumps(tables))
+    except (OSError, ValueError):
+        pass
+    return tables
+
+
+def _build(text: str) -> _Tables:
+    from lark import Lark
+    from lark.grammar import Rule
+    from lark.lexer import TerminalDef
+
+    data, memo = Lark(text, parser="lalr", lexer="basic").memo_serialize([TerminalDef, Rule])
+    return data, memo
+
+
+def _loads(content: bytes) -> _Tables:
+    data, memo = marshal.loads(content)
+    return data, memo
+
+
+def _cache() -> Path:
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("admit", appauthor=False))
+
+
+def _read_own(path: Path) -> bytes:
+    """The content of a file that nobody else can have written: marshal trusts what it reads."""
+    with path.open("rb") as file:
+        if hasattr(os, "getuid"):
+            status = os.fstat(file.fileno())
+            if status.st_uid != os.getuid() or status.st_mode & 0o022:
+                raise PermissionError(f"{path} may be another's")
+        return file.read()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all; readers may be at work."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
