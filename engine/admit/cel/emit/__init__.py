@@ -1,0 +1,96 @@
+"""Checked CEL to Python's `ast`: the fast form of a program, each node at the position of the rule file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from admit.cel.ast import Expr
+from admit.cel.emit.emitter import Emitter, far_return
+from admit.cel.emit.frame import SURPRISES, UNBOUND, Exit, Unfit
+from admit.cel.quote import quote, statements
+from admit.source import UNKNOWN, Span
+
+__all__ = ["SURPRISES", "UNBOUND", "Code", "Emitter", "Exit", "Unfit", "emit", "emit_exact", "far_return", "function"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A function as Python's `ast`, and the objects of ours that it names."""
+
+    tree: ast.Module
+    name: str
+    namespace: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The function as Python text."""
+        return ast.unparse(self.tree)
+
+
+def emit(
+    expr: Expr,
+    parameters: Sequence[str],
+    exact: Callable[..., Any],
+    name: str = "program",
+    definitions: Mapping[str, Expr] = MappingProxyType({}),
+) -> Code:
+    """The function of the parameters that gives the expression's value, or hands over to `exact` (by keyword).
+
+    `definitions`: variables that stand for expressions. Raises Unfit where the expression has no fast form.
+    """
+    emitter = Emitter(parameters)
+    for variable, definition in definitions.items():
+        emitter.define(variable, definition)
+    expr = emitter.prepare(expr)
+    if expr.type is not None and expr.type.name == "bool":
+        emitter.unless(expr, far_return(False, expr.span))
+        emitter.frame.block.extend(far_return(True, expr.span).stmts)
+    else:
+        value = emitter.value(expr)
+        result = ast.copy_location(ast.Return(value.code), value.code)
+        emitter.frame.block.append(result)
+    return function(emitter, name, _handover(emitter, exact, expr.span), expr.span)
+
+
+def emit_exact(expr: Expr, parameters: Sequence[str], exact: Callable[..., Any], name: str = "program") -> Code:
+    """A function of the parameters that only hands over to `exact`."""
+    emitter = Emitter(parameters)
+    return function(emitter, name, _handover(emitter, exact, expr.span), expr.span)
+
+
+def function(emitter: Emitter, name: str, otherwise: Sequence[ast.stmt], span: Span) -> Code:
+    """What has been emitted as a function `name` of the emitter's parameters, `otherwise` after a surprise."""
+    frame = emitter.frame
+    body = list(otherwise)
+    if frame.block:
+        body = statements(
+            "try:\n body\nexcept surprises:\n pass\notherwise",
+            span,
+            body=[*frame.prologue, *frame.block],
+            surprises=frame.helper(SURPRISES, "surprises"),
+            otherwise=otherwise,
+        )
+    unbound = quote("UNBOUND", span, UNBOUND=frame.helper(UNBOUND, "UNBOUND"))
+    arguments = ast.arguments(
+        posonlyargs=[],
+        args=[ast.arg(parameter) for parameter in frame.parameters],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[unbound] * len(frame.parameters),
+    )
+    definition = ast.FunctionDef(name, arguments, body, [], lineno=1, col_offset=0)
+    ast.copy_location(definition, unbound)
+    tree = ast.fix_missing_locations(ast.Module([definition], []))
+    return Code(tree, name, frame.namespace)
+
+
+def _handover(emitter: Emitter, exact: Callable[..., Any], span: Span) -> list[ast.stmt]:
+    frame = emitter.frame
+    call = quote("exact()", span, exact=frame.helper(exact, "exact"))
+    assert isinstance(call, ast.Call)
+    call.keywords = [ast.keyword(parameter, quote("p", UNKNOWN, p=parameter)) for parameter in frame.parameters]
+    return [ast.copy_location(ast.Return(call), call)]

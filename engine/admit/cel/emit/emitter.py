@@ -1,0 +1,548 @@
+"""Checked CEL to the statements of a Python function: control flow, loops, selections; the fast form.
+
+The fast form is written for the usual case. Where it gives a value it is CEL's; anything else (a failed guard, a
+missing key, an error of a function) is a surprise, upon which the exact form decides. Hence it may evaluate in
+any order, and needs no care for errors and their absorption.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Literal, MapExpr, Node, OptMap, Select
+from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
+from admit.cel.emit.names import Numbering, Renamer
+from admit.cel.emit.native import NATIVE
+from admit.cel.library import dispatch
+from admit.cel.quote import constant, quote, statements
+from admit.cel.types import Kind, Type
+from admit.cel.values import make_map
+from admit.source import UNKNOWN, Span
+
+DEEPEST_LOOP = 12
+"""CPython refuses 21 nested blocks."""
+
+LONGEST_CHAIN = 12
+"""Operands of `||` that are tested one inside the other."""
+
+KIND_OF_TYPE = {
+    "int": "int",
+    "uint": "Uint",
+    "double": "float",
+    "bool": "bool",
+    "string": "str",
+    "bytes": "bytes",
+    "null_type": "NoneType",
+    "list": "list",
+    "google.protobuf.Timestamp": "Timestamp",
+    "google.protobuf.Duration": "Duration",
+}
+
+_EMPTY: dict[str, Any] = {}
+_MISSING = type("Missing", (), {"__slots__": (), "__repr__": lambda self: "<missing>"})()
+
+
+class Emitter:
+    """Emits expressions over one set of parameters into one function; what one has found out, the next one uses."""
+
+    def __init__(self, parameters: Sequence[str]) -> None:
+        self.frame = Frame(parameters)
+        self.parameters = frozenset(parameters)
+        self.variables: dict[str, Py] = {}
+        self.definitions: dict[str, Expr] = {}
+        self.numbering = Numbering()
+        self._renamer = Renamer()
+
+    def prepare(self, expr: Expr) -> Expr:
+        """The expression as it must be given to the other methods. All are prepared before the first is emitted."""
+        renamed = self._renamer.rename(expr, {})
+        self.numbering.add(renamed)
+        return renamed
+
+    def define(self, name: str, expr: Expr) -> None:
+        """A variable that stands for an expression, computed where it is first used."""
+        self.definitions[name] = self.prepare(expr)
+
+    # Control flow: what follows is reached only where ...
+
+    def unless(self, node: Expr, exit: Exit) -> None:
+        """... the condition is true; the exit is taken where it is false."""
+        self._settle(node, True, exit)
+
+    def when(self, node: Expr, exit: Exit) -> None:
+        """... the condition is false; the exit is taken where it is true."""
+        self._settle(node, False, exit)
+
+    def _settle(self, node: Expr, wanted: bool, exit: Exit) -> None:
+        """... the condition is as wanted."""
+        span = node.span
+        match node:
+            case Literal(kind="bool", value=value):
+                if value is not wanted:
+                    self.frame.block.extend(exit.stmts)
+            case Call(function="!_", args=(a,)):
+                self._settle(a, not wanted, exit)
+            case Call(function="_&&_" | "_||_" as operator):
+                operands = _chain(node, operator)
+                if (operator == "_&&_") is wanted:
+                    for operand in operands:
+                        self._settle(operand, wanted, exit)
+                else:
+                    self._settle_one_of(operands, wanted, exit, span)
+            case Call(function="_?_:_", args=(condition, a, b)):
+                self._branch(condition, partial(self._settle, a, wanted, exit), partial(self._settle, b, wanted, exit))
+            case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate):
+                if (macro == "all") is not wanted:
+                    self.loop(node, partial(self._settle, predicate, not wanted, _break(span)), exit.stmts)
+                elif exit.far:
+                    self.loop(node, partial(self._settle, predicate, wanted, exit))
+                else:
+                    self._leave(self.test(node), wanted, exit, span)
+            case Select(test=True) | Comprehension():
+                self._leave(self.test(node), wanted, exit, span)
+            case _:
+                value = self.value(node)
+                if self.frame.kind(value):
+                    self._leave(self.frame.guard(value, span, "bool").code, wanted, exit, span)
+                else:
+                    self._leave_bool(self.frame.named(value, span), wanted, exit, span)
+        self._assume(node, wanted)
+
+    def _settle_one_of(self, operands: Sequence[Expr], wanted: bool, exit: Exit, span: Span) -> None:
+        """The exit is taken where no operand is as wanted; each is asked only where those before it were not."""
+        first, *rest = operands
+        if not rest:
+            self._settle(first, wanted, exit)
+            return
+        test = self.test(first)
+        with self.frame.scope() as inner:
+            self._assume(first, not wanted)
+            self._settle_one_of(rest, wanted, exit, span)
+        if inner:
+            self.frame.emit("if test: inner", span, test=negated(test, span) if wanted else test, inner=inner)
+
+    def _leave(self, test: ast.expr, wanted: bool, exit: Exit, span: Span) -> None:
+        self.frame.emit("if test: leave", span, test=negated(test, span) if wanted else test, leave=exit.stmts)
+
+    def _leave_bool(self, value: Py, wanted: bool, exit: Exit, span: Span) -> None:
+        """As `_leave`, for a value that is not sure to be a bool: the usual case has one test."""
+        self.frame.emit(
+            "if value is not wanted:\n if value is not unwanted: raise surprise\n leave",
+            span,
+            value=value.code,
+            wanted=constant(wanted, span),
+            unwanted=constant(not wanted, span),
+            surprise=self.frame.helper(Surprise, "Surprise"),
+            leave=exit.stmts,
+        )
+
+    def _branch(self, condition: Expr, yes: Callable[[], None], no: Callable[[], None]) -> None:
+        span = condition.span
+        test = self.test(condition)
+        with self.frame.scope() as if_true:
+            self._assume(condition, True)
+            yes()
+        with self.frame.scope() as if_false:
+            self._assume(condition, False)
+            no()
+        if if_true and if_false:
+            self.frame.emit("if test: yes\nelse: no", span, test=test, yes=if_true, no=if_false)
+        elif if_true:
+            self.frame.emit("if test: yes", span, test=test, yes=if_true)
+        elif if_false:
+            self.frame.emit("if test: no", span, test=negated(test, span), no=if_false)
+
+    def _assume(self, node: Expr, truth: bool) -> None:
+        """From here on the condition is known: what `has` found is there."""
+        match node:
+            case Select(test=True) if truth:
+                key = self.numbering.selection(node)
+                found = self.frame.known.get(("maybe", key))
+                if found is not None:
+                    self.frame.known[key] = found
+            case Call(function="!_", args=(a,)):
+                self._assume(a, not truth)
+            case Call(function="_&&_" | "_||_" as operator, args=(a, b)) if (operator == "_&&_") is truth:
+                self._assume(a, truth)
+                self._assume(b, truth)
+
+    # Conditions
+
+    def test(self, node: Expr) -> ast.expr:
+        """A Python bool; statements that it needs stand before it."""
+        span = node.span
+        match node:
+            case Literal(kind="bool", value=value):
+                return constant(value, span)
+            case Call(function="!_", args=(a,)):
+                return negated(self.test(a), span)
+            case Call(function="_&&_" | "_||_" as operator, args=(a, b)):
+                return self._connective(operator == "_&&_", a, b, span)
+            case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate):
+                start = macro == "all"
+                flag = self._flag(start, span)
+                self.loop(node, partial(self._settle, predicate, start, _set_and_break(flag, not start, span)))
+                return quote("flag", span, flag=flag)
+            case Comprehension(macro="exists_one" | "existsOne", var2=None, condition=Node() as predicate):
+                count = self.frame.fresh("count")
+                self.frame.emit("count = 0", span, count=count)
+
+                def step() -> None:
+                    self.unless(predicate, _continue(span))
+                    self.frame.emit("count = count + 1", span, count=count)
+
+                self.loop(node, step)
+                return quote("count == 1", span, count=count)
+            case Select(test=True):
+                return self._has(node)
+            case _:
+                value = self.value(node)
+                return self.frame.guard(value, span, "bool").code
+
+    def _connective(self, conjunction: bool, a: Expr, b: Expr, span: Span) -> ast.expr:
+        first = self.test(a)
+        with self.frame.scope() as inner:
+            self._assume(a, conjunction)
+            second = self.test(b)
+        if not inner:
+            return both([first, second], span) if conjunction else either([first, second], span)
+        flag = self.frame.fresh("t")
+        self.frame.emit("flag = first", span, flag=flag, first=first)
+        test = quote("flag", span, flag=flag)
+        inner += statements("flag = second", span, flag=flag, second=second)
+        self.frame.emit("if test: inner", span, test=test if conjunction else negated(test, span), inner=inner)
+        return test
+
+    def _flag(self, value: bool | ast.expr, span: Span) -> str:
+        flag = self.frame.fresh("t")
+        start = constant(value, span) if isinstance(value, bool) else value
+        self.frame.emit("flag = value", span, flag=flag, value=start)
+        return flag
+
+    def _has(self, node: Select) -> ast.expr:
+        if _is_optional(node.operand.type):
+            raise Unfit("has() through an optional")
+        span, key = node.span, self.numbering.selection(node)
+        operand = self.operand(node.operand)
+        if key is None:
+            operand = self.frame.guard(operand, span, "dict")
+            return quote("key in operand", span, key=constant(node.field, span), operand=operand.code)
+        found = self.frame.known.get(("maybe", key))
+        missing = self.frame.helper(_MISSING, "MISSING")
+        if found is None:  # the value is wanted too: one look gives both, and only a dict has `get`
+            look = quote("a.get(key, missing)", span, a=operand.code, key=constant(node.field, span), missing=missing)
+            found = self.frame.known["maybe", key] = self.frame.named(Py(look), span, _stem(node))
+            self.frame.learn(operand, "dict")
+        return quote("found is not missing", span, found=found.code, missing=missing)
+
+    # Loops
+
+    def loop(self, node: Comprehension, body: Callable[[], None], orelse: Sequence[ast.stmt] = ()) -> None:
+        """A `for` over the range of a comprehension, `body` emitting what is done for each element.
+
+        What `filter` and `map` give to a loop is not built: their steps become part of it.
+        """
+        self._loop(node.range, node.var, body, orelse, node.span)
+
+    def _loop(self, range_: Expr, var: str, body: Callable[[], None], orelse: Sequence[ast.stmt], span: Span) -> None:
+        match range_:
+            case Comprehension(macro="filter" | "map", var2=None) if not self.numbering.shared(range_):
+                self._loop(range_.range, range_.var, partial(self._fused, range_, var, body), orelse, span)
+                return
+        source = self.operand(range_)
+        if self.frame.kind(source) != "list":
+            kinds = ("list", "dict")
+            if range_.type is not None and range_.type.kind is Kind.MAP:
+                kinds = ("dict", "list")
+            source = self.frame.guard(source, range_.span, *kinds)
+        self.frame.loops += 1
+        if self.frame.loops > DEEPEST_LOOP:
+            raise Unfit("loops nested too deep")
+        item = self.frame.fresh("v_" + var.partition("#")[0])
+        with self.frame.scope() as inner:
+            self.variables[var] = Py(quote("item", span, item=item), "", source.element)
+            if source.element:
+                self.frame.kinds[item] = source.element
+            body()
+        self.frame.loops -= 1
+        target = ast.copy_location(ast.Name(item, ast.Store()), quote("x", span))
+        loop = ast.For(target, source.code, inner or [ast.Pass()], list(orelse))
+        self.frame.block.append(ast.fix_missing_locations(ast.copy_location(loop, target)))
+
+    def _fused(self, node: Comprehension, var: str, body: Callable[[], None]) -> None:
+        if node.condition is not None:
+            self.unless(node.condition, _continue(node.span))
+        if node.result is None:
+            self.variables[var] = self.variables[node.var]
+        else:
+            self.variables[var] = self.frame.named(self.value(node.result), node.span)
+        body()
+
+    # Values
+
+    def value(self, node: Expr) -> Py:
+        """The value of an expression; statements that it needs stand before it."""
+        if isinstance(node, Ident) and node.name in self.parameters and node.name not in self.variables:
+            self.frame.bound(node.name)
+        return self.operand(node)
+
+    def operand(self, node: Expr) -> Py:
+        """As `value`, for uses that notice by themselves where a variable was not given."""
+        match node:
+            case Literal():
+                return Py(self.frame.fixed(node.value, node.span), _kind_of_literal(node), literal=node)
+            case Ident(name=name) if name not in self.definitions:
+                return self._variable(node)
+        key = self.numbering.of(node)
+        known = self.frame.known.get(key)
+        if known is None:
+            known = self._compute(node)
+            if self.numbering.shared(node):
+                known = self.frame.named(known, node.span, _stem(node))
+                self.frame.known[key] = known
+        return known
+
+    def _variable(self, node: Ident) -> Py:
+        variable = self.variables.get(node.name)
+        if variable is not None:
+            return variable
+        if node.name not in self.parameters:
+            raise Unfit(f"no variable {node.name}")
+        return Py(quote("name", node.span, name=node.name))
+
+    def _compute(self, node: Expr) -> Py:
+        span = node.span
+        match node:
+            case Ident(name=name):
+                return self.value(self.definitions[name])
+            case Select(test=False) if not _is_optional(node.operand.type):
+                operand = self.operand(node.operand)
+                return Py(quote("a[key]", span, a=operand.code, key=constant(node.field, span)))
+            case Select(test=True):
+                return Py(self.test(node), "bool")
+            case Call(function="_&&_" | "_||_" | "!_"):
+                return Py(self.test(node), "bool")
+            case Comprehension(macro="all" | "exists" | "exists_one" | "existsOne"):
+                return Py(self.test(node), "bool")
+            case Call(function="_?_:_", args=(condition, a, b)):
+                return self._conditional(condition, a, b, span)
+            case Call(function="orValue", target=Node() as target, args=(default,)):
+                return self._or_value(target, default, span)
+            case Call(function="hasValue", target=Node() as target, args=()):
+                missing = self.frame.helper(_MISSING, "MISSING")
+                found = self.optional(target, quote("missing", span, missing=missing))
+                return Py(quote("a is not missing", span, a=found, missing=missing), "bool")
+            case Call():
+                return self._call(node)
+            case ListExpr(items=items, optional=optional) if not optional:
+                values = [self.value(item) for item in items]
+                kinds = {self.frame.kind(value) for value in values}
+                made = quote("x", span)
+                code = ast.copy_location(ast.List([value.code for value in values], ast.Load()), made)
+                return Py(code, "list", kinds.pop() if len(kinds) == 1 else "")
+            case MapExpr(entries=entries) if not any(entry.optional for entry in entries):
+                return self._map(node)
+            case Comprehension(macro="filter" | "map", var2=None):
+                return self._collected(node)
+            case Bind(var=var, value=value, body=body):
+                self.variables[var] = self.frame.named(self.value(value), span)
+                return self.value(body)
+            case _:
+                raise Unfit(f"no fast form of {type(node).__name__}")
+
+    def _conditional(self, condition: Expr, a: Expr, b: Expr, span: Span) -> Py:
+        test = self.test(condition)
+        name = self.frame.fresh("t")
+        kinds = []
+        branches = []
+        for branch, truth in ((a, True), (b, False)):
+            with self.frame.scope() as inner:
+                self._assume(condition, truth)
+                value = self.value(branch)
+                kinds.append((self.frame.kind(value), value.element))
+                self.frame.emit("name = value", span, name=name, value=value.code)
+            branches.append(inner)
+        self.frame.emit("if test: yes\nelse: no", span, test=test, yes=branches[0], no=branches[1])
+        kind, element = kinds[0] if kinds[0] == kinds[1] else (kinds[0][0] if kinds[0][0] == kinds[1][0] else "", "")
+        return Py(quote("name", span, name=name), kind, element)
+
+    def _map(self, node: MapExpr) -> Py:
+        pairs = [(self.value(entry.key), self.value(entry.value)) for entry in node.entries]
+        made = quote("x", node.span)
+        keys = {key.literal.value for key, _ in pairs if key.literal is not None and key.literal.kind == "string"}
+        if len(keys) == len(pairs):
+            code: ast.expr = ast.Dict([key.code for key, _ in pairs], [value.code for _, value in pairs])
+            return Py(ast.copy_location(code, made), "dict", "str")
+        items: list[ast.expr] = [
+            ast.copy_location(ast.Tuple([key.code, value.code], ast.Load()), made) for key, value in pairs
+        ]
+        listed = ast.copy_location(ast.List(items, ast.Load()), made)
+        return Py(quote("make(pairs)", node.span, make=self.frame.helper(make_map, "make_map"), pairs=listed))
+
+    def _collected(self, node: Comprehension) -> Py:
+        """The list that `filter` or `map` gives."""
+        span = node.span
+        items = self.frame.fresh("items")
+        self.frame.emit("items = []", span, items=items)
+        kinds: list[str] = []
+
+        def step() -> None:
+            if node.condition is not None:
+                self.unless(node.condition, _continue(span))
+            value = self.variables[node.var] if node.result is None else self.value(node.result)
+            kinds.append(self.frame.kind(value))
+            self.frame.emit("items.append(value)", span, items=items, value=value.code)
+
+        self.loop(node, step)
+        return Py(quote("items", span, items=items), "list", kinds[0] if len(kinds) == 1 else "")
+
+    # Optionals: never built, only looked through
+
+    def optional(self, node: Expr, default: ast.expr) -> ast.expr:
+        """The value of an optional, `default` (a constant) where it is none."""
+        missing = self.frame.helper(_MISSING, "MISSING")
+        match node:
+            case Call(function="optional.none"):
+                return default
+            case Call(function="optional.of", args=(operand,)):
+                return self.value(operand).code
+            case OptMap(target=target, var=var, body=body):
+                name = self._flag(default, node.span)
+                found = Py(self.optional(target, quote("missing", node.span, missing=missing)))
+                self.variables[var] = found = self.frame.named(found, node.span)
+                with self.frame.scope() as inner:
+                    value = self.optional(body, default) if node.flat else self.value(body).code
+                    self.frame.emit("name = value", node.span, name=name, value=value)
+                self.frame.emit(
+                    "if found is not missing: inner", node.span, found=found.code, missing=missing, inner=inner
+                )
+                return quote("name", node.span, name=name)
+            case Call(function="_?._" | "_[?_]", args=(operand, Literal(kind="string", value=str(field)))):
+                pass
+            case Select(operand=operand, field=field, test=False):
+                pass
+            case Call(function="_[_]", args=(operand, Literal(kind="string", value=str(field)))):
+                pass
+            case _:
+                raise Unfit("an optional of another form")
+        span = node.span
+        if _is_optional(operand.type):
+            key = ("optional", self.numbering.of(operand))
+            base = self.frame.known.get(key)
+            if base is None:
+                empty = quote("empty", span, empty=self.frame.helper(_EMPTY, "EMPTY"))
+                base = Py(self.optional(operand, empty))
+                if self.numbering.shared(operand):
+                    base = self.frame.named(base, span, _stem(operand))
+                    self.frame.known[key] = base
+        else:
+            base = self.operand(operand)
+        return quote("a.get(key, default)", span, a=base.code, key=constant(field, span), default=default)
+
+    def _or_value(self, target: Expr, default: Expr, span: Span) -> Py:
+        if isinstance(default, Literal):
+            return Py(self.optional(target, self.frame.fixed(default.value, default.span)))
+        missing = self.frame.helper(_MISSING, "MISSING")
+        found = self.frame.named(Py(self.optional(target, quote("missing", span, missing=missing))), span)
+        assert isinstance(found.code, ast.Name)
+        with self.frame.scope() as inner:
+            value = self.value(default)
+            self.frame.emit("found = value", span, found=found.code.id, value=value.code)
+        self.frame.emit("if found is missing: inner", span, found=found.code.id, missing=missing, inner=inner)
+        return found
+
+    # Calls
+
+    def _call(self, node: Call) -> Py:
+        span = node.span
+        operands = tuple(self._argument(node, operand) for operand in node.operands)
+        if any(map(_is_optional, (operand.type for operand in node.operands))) or _is_optional(node.type):
+            raise Unfit("an optional value")
+        native = NATIVE.get(node.function)
+        made = None if native is None else native(self.frame, span, operands)
+        if made is None:
+            call = self.frame.helper(_caller(node.function), node.function.strip("_"))
+            code = quote("call()", span, call=call)
+            assert isinstance(code, ast.Call)
+            code.args = [operand.code for operand in operands]
+            made = Py(code, _kind_of_result(node))
+        return made
+
+    def _argument(self, node: Call, operand: Expr) -> Py:
+        """An operand; where the only overload takes one kind of value, of that kind unless the function itself sees."""
+        if node.function == "_[_]" and operand is node.args[0]:
+            return self.operand(operand)
+        value = self.value(operand)
+        if not self.frame.kind(value) and node.function in _TYPED_OPERATORS and operand.type is not None:
+            kind = KIND_OF_TYPE.get(operand.type.name, "")
+            if kind in ("int", "float", "str"):
+                return self.frame.guard(value, operand.span, kind)
+        return value
+
+
+_TYPED_OPERATORS = {"_+_", "_-_", "_*_", "_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "@in"}
+
+_CALLERS: dict[str, Callable[..., Any]] = {}
+
+
+def _caller(function: str) -> Callable[..., Any]:
+    """The function for arguments of any kinds."""
+    if function not in _CALLERS:
+        _CALLERS[function] = lambda *args: dispatch(function, args)
+    return _CALLERS[function]
+
+
+def _kind_of_result(node: Call) -> str:
+    """The kind that the library's function gives; "" where the result is an element of what it was given."""
+    names = {overload.result.name for overload in node.overloads}
+    return KIND_OF_TYPE.get(names.pop(), "") if len(names) == 1 else ""
+
+
+def _is_optional(type_: Type | None) -> bool:
+    return type_ is not None and type_.name == "optional_type"
+
+
+def _kind_of_literal(node: Literal) -> str:
+    if node.kind == "constant":
+        return type(node.value).__name__
+    return KIND_OF_TYPE[node.kind]
+
+
+def _stem(node: Expr) -> str:
+    """A name for a value: the field it was selected by."""
+    match node:
+        case Select(field=field) | Call(function="_?._", args=(_, Literal(value=str(field)))):
+            return "v_" + field if field.isidentifier() and field.isascii() else "t"
+        case Ident(name=name):
+            return "v_" + name.rpartition(".")[2]
+    return "t"
+
+
+def _break(span: Span) -> Exit:
+    return Exit(statements("while True:\n break", span)[0].body)  # type: ignore[attr-defined]
+
+
+def _continue(span: Span) -> Exit:
+    return Exit(statements("while True:\n continue", span)[0].body)  # type: ignore[attr-defined]
+
+
+def _set_and_break(flag: str, value: bool, span: Span) -> Exit:
+    return Exit([*statements("flag = value", span, flag=flag, value=constant(value, span)), *_break(span).stmts])
+
+
+def _chain(node: Expr, operator: str) -> list[Expr]:
+    """The operands of a chain of one operator, in order; of a long one its two halves, lest code be nested too deep."""
+    match node:
+        case Call(function=function, args=(a, b)) if function == operator:
+            left, right = _chain(a, operator), _chain(b, operator)
+            return [*left, *right] if len(left) + len(right) <= LONGEST_CHAIN else [a, b]
+    return [node]
+
+
+def far_return(value: object, span: Span = UNKNOWN) -> Exit:
+    """`return value`"""
+    made = ast.Return(constant(value, span))
+    return Exit([ast.copy_location(made, constant(None, span))], far=True)

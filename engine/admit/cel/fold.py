@@ -1,0 +1,72 @@
+"""Constant folding: what can be computed before a request comes, is; what would fail is left to fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr, Select, rebuild
+from admit.cel.evaluate import evaluate
+from admit.cel.types import BOOL, Type
+from admit.cel.values import Uint
+from admit.errors import EvaluationError
+from admit.source import Span
+
+_KINDS: dict[type, str] = {
+    bool: "bool",
+    int: "int",
+    Uint: "uint",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+    type(None): "null_type",
+}
+
+
+def literal(value: Any, span: Span, type_: Type | None = None) -> Literal:
+    """A value as a node."""
+    return Literal(_KINDS.get(type(value), "constant"), value, span=span, type=type_)
+
+
+def fold(node: Expr) -> Expr:
+    """The expression with its constant parts computed. It has the same value, or error, for every input."""
+    node = rebuild(node, fold)
+    match node:
+        case Call(function="_&&_" | "_||_" as operator, args=(a, b)):
+            return _connective(node, a, b, operator == "_||_")
+        case Call(function="_?_:_", args=(Literal(kind="bool", value=condition), a, b)):
+            return a if condition else b
+        case Call() if all(isinstance(operand, Literal) for operand in node.operands):
+            return _computed(node)
+        case Select(operand=Literal()):
+            return _computed(node)
+        case ListExpr(items=items, optional=optional) if not optional and _literals(items):
+            return _computed(node)
+        case MapExpr(entries=entries) if all(
+            not entry.optional and _literals((entry.key, entry.value)) for entry in entries
+        ):
+            return _computed(node)
+        case _:
+            return node
+
+
+def _connective(node: Call, a: Expr, b: Expr, decisive: bool) -> Expr:
+    """`false && x` is false whatever x is; `true && x` is x only where x is sure to be a bool."""
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Literal) and one.kind == "bool":
+            if one.value is decisive:
+                return replace(one, span=node.span)
+            if other.type == BOOL:
+                return other
+    return node
+
+
+def _literals(nodes: tuple[Expr, ...]) -> bool:
+    return all(isinstance(node, Literal) for node in nodes)
+
+
+def _computed(node: Expr) -> Expr:
+    try:
+        return literal(evaluate(node, {}), node.span, node.type)
+    except EvaluationError:
+        return node

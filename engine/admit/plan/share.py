@@ -1,0 +1,89 @@
+"""Many conditions as one: what several loop over is looped over once, what several ask first is asked once.
+
+The result holds where all of them hold. Nothing else is kept (which of them fails, or errs, and in which order), so
+it serves to find out that there is nothing to find out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import count
+
+from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, Literal, OptMap, rebuild
+from admit.cel.types import BOOL
+
+
+def conjunction(conditions: Iterable[Expr]) -> Expr:
+    """The conjunction of checked conditions, with loops over one list and tests of one thing merged."""
+    return _conjunction(conditions, count(1))
+
+
+def _conjunction(conditions: Iterable[Expr], numbers: Iterator[int]) -> Expr:
+    plain: dict[Expr, None] = {}
+    loops: dict[Expr, list[Comprehension]] = {}
+    tests: dict[Expr, list[Expr]] = {}
+    for condition in conditions:
+        for conjunct in _conjuncts(condition):
+            match conjunct:
+                case Literal(kind="bool", value=True):
+                    pass
+                case Comprehension(macro="all", var2=None):
+                    loops.setdefault(conjunct.range, []).append(conjunct)
+                case Call(function="_?_:_", args=(test, consequence, Literal(kind="bool", value=True))):
+                    tests.setdefault(test, []).append(consequence)
+                case _:
+                    plain[conjunct] = None
+    merged = [
+        *plain,
+        *(_loop(same, numbers) for same in loops.values()),
+        *(_test(test, consequences, numbers) for test, consequences in tests.items()),
+    ]
+    return _joined(merged)
+
+
+def _conjuncts(node: Expr) -> Iterator[Expr]:
+    match node:
+        case Call(function="_&&_", args=(a, b)):
+            yield from _conjuncts(a)
+            yield from _conjuncts(b)
+        case _:
+            yield node
+
+
+def _loop(same: list[Comprehension], numbers: Iterator[int]) -> Expr:
+    """One `all` for several over the same list. Its variable has a name that no expression can have."""
+    first = same[0]
+    var = f"{first.var.partition('#')[0]}#{next(numbers)}"
+    predicates = [_renamed(loop.condition, loop.var, var) for loop in same if loop.condition is not None]
+    return replace(first, var=var, condition=_conjunction(predicates, numbers))
+
+
+def _test(test: Expr, consequences: list[Expr], numbers: Iterator[int]) -> Expr:
+    consequence = _conjunction(consequences, numbers)
+    return Call("_?_:_", (test, consequence, Literal("bool", True, type=BOOL)), span=test.span, type=BOOL)
+
+
+def _joined(nodes: list[Expr]) -> Expr:
+    """`a && b && ...`, balanced; `true` for none."""
+    if not nodes:
+        return Literal("bool", True, type=BOOL)
+    if len(nodes) == 1:
+        return nodes[0]
+    middle = (len(nodes) + 1) // 2
+    left, right = _joined(nodes[:middle]), _joined(nodes[middle:])
+    return Call("_&&_", (left, right), span=left.span, type=BOOL)
+
+
+def _renamed(node: Expr, old: str, new: str) -> Expr:
+    match node:
+        case Ident(name=name, absolute=False) if name == old:
+            return replace(node, name=new)
+        case Comprehension() if old in (node.var, node.var2):  # shadowed, but in the range
+            return replace(node, range=_renamed(node.range, old, new))
+        case Bind(var=var) if var == old:
+            return replace(node, value=_renamed(node.value, old, new))
+        case OptMap(var=var) if var == old:
+            return replace(node, target=_renamed(node.target, old, new))
+        case _:
+            return rebuild(node, lambda child: _renamed(child, old, new))
