@@ -1,7 +1,8 @@
-"""The parser that grammar/cel.lark describes; its tables are built once and kept in the user's cache."""
+"""The parser that grammar/cel.lark describes, its tables built once and kept in the user's cache; precedence."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import marshal
 import os
@@ -14,17 +15,31 @@ from admit.resources import folder
 
 if TYPE_CHECKING:
     from lark import Lark
-    from lark.lark import PostLex
+
+    class Token(str):
+        """Lark's, whose positions are known here."""
+
+        type: str
+        start_pos: int
+        end_pos: int
+
+        def update(self, *, value: str) -> Token: ...
+
 
 _Tables: TypeAlias = tuple[dict[str, Any], dict[int, Any]]
 
 
-def parser(transformer: object, postlex: PostLex) -> Lark:
-    """A parser that calls the transformer's methods as it reads."""
+PRECEDENCE = {"||": 1, "&&": 2} | dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "in"), 3)
+PRECEDENCE |= {"+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
+
+
+def parser(reader: object) -> Lark:
+    """A parser that sends its tokens through `reader.process` and calls the reader's method of each rule it reads."""
     from lark import Lark
 
     data, memo = _tables()
-    parser: Lark = Lark._load_from_dict(data, memo, transformer=transformer, postlex=postlex)  # as Lark's standalone
+    load: Any = Lark._load_from_dict  # what Lark's stand-alone parsers use
+    parser: Lark = load(data, memo, transformer=reader, postlex=reader)
     return parser
 
 
@@ -42,10 +57,8 @@ def _tables() -> _Tables:
         return _loads(_read_own(_cache() / name))
     except (OSError, ValueError, EOFError, TypeError):
         tables = _build(text)
-    try:
+    with contextlib.suppress(OSError, ValueError):
         _write(_cache() / name, marshal.dumps(tables))
-    except (OSError, ValueError):
-        pass
     return tables
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from admit.cel import grammar, literals
@@ -26,12 +27,13 @@ from admit.cel.ast import (
     Select,
     children,
 )
+from admit.cel.grammar import PRECEDENCE
 from admit.cel.syntax_error import syntax_error
 from admit.errors import CompileError, Issue
 from admit.source import Source, Span
 
 if TYPE_CHECKING:
-    from lark import Token
+    from admit.cel.grammar import Token
 
 MAX_SIZE = 100_000
 """The code points that an expression may have."""
@@ -39,16 +41,18 @@ MAX_SIZE = 100_000
 MAX_DEPTH = 250
 """The nodes that may lie in one another, and the brackets; it also bounds the recursion of every later stage."""
 
-PRECEDENCE = {"||": 1, "&&": 2} | dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "in"), 3)
-PRECEDENCE |= {"+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
-
-RESERVED = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
-)
+RESERVED = frozenset({
+    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "namespace",
+    "package", "return", "var", "void", "while",
+})  # fmt: skip
 """Words that name no variable and no function; fields and methods may have them."""
 
 _QUANTIFIERS = frozenset({"all", "exists", "exists_one"})
 _QUANTIFIERS2 = _QUANTIFIERS | {"existsOne"}
+_OPERAND_ENDS = frozenset({
+    "IDENTIFIER", "ESC_IDENTIFIER", "NUM_INT", "NUM_UINT", "NUM_FLOAT", "STRING", "BYTES", "TRUE", "FALSE", "NULL",
+    "RPAREN", "RBRACKET", "RBRACE",
+})  # fmt: skip
 _TRANSFORMATIONS = frozenset({"transformList", "transformMap", "transformMapEntry"})
 
 
@@ -70,14 +74,19 @@ def parse(
     source = text if isinstance(text, Source) else Source(text)
     size = len(source.text)
     if size > MAX_SIZE:
-        raise CompileError([_limit(source, f"expression code point size exceeds limit: size: {size}, limit {MAX_SIZE}")])
-    reader = _own_reader()
-    reader.macros = macros
-    reader.optional_syntax = optional_syntax
-    reader.backquotes = backquotes
-    reader.two_variable = macros and two_variable
-    reader.bind = macros and bind
-    return reader.read(source)
+        message = f"expression code point size exceeds limit: size: {size}, limit {MAX_SIZE}"
+        raise CompileError([_limit(message, source)])
+    syntax = _Syntax(macros, optional_syntax, backquotes, macros and two_variable, macros and bind)
+    return _own_reader().read(source, syntax)
+
+
+@dataclass(frozen=True, slots=True)
+class _Syntax:
+    macros: bool
+    optional: bool
+    backquotes: bool
+    two_variable: bool
+    bind: bool
 
 
 _thread = threading.local()
@@ -85,14 +94,13 @@ _thread = threading.local()
 
 def _own_reader() -> _Reader:
     """The thread's own: Lark binds the callbacks to a parser once, so they find the text at hand in `self`."""
-    try:
-        return _thread.reader  # type: ignore[no-any-return]
-    except AttributeError:
+    if not hasattr(_thread, "reader"):
         _thread.reader = _Reader()
-        return _thread.reader
+    reader: _Reader = _thread.reader
+    return reader
 
 
-def _limit(source: Source, message: str) -> Issue:
+def _limit(message: str, source: Source) -> Issue:
     return Issue(message, Span(0, len(source.text), -1, source))
 
 
@@ -102,20 +110,16 @@ _Parts: TypeAlias = list[Any]  # tokens that the grammar names, and nodes
 class _Reader:
     """Lark's transformer, with a method for each rule of grammar/cel.lark, and the filter of its tokens."""
 
-    macros: bool
-    optional_syntax: bool
-    backquotes: bool
-    two_variable: bool
-    bind: bool
     always_accept = ()  # part of Lark's protocol
 
     def __init__(self) -> None:
-        self.parser = grammar.parser(self, self)
+        self.parser = grammar.parser(self)
 
-    def read(self, source: Source) -> Expr:
+    def read(self, source: Source, syntax: _Syntax) -> Expr:
         from lark.exceptions import UnexpectedInput
 
         self.source = source
+        self.syntax = syntax
         self.tokens: list[Token] = []
         self.issues: list[Issue] = []
         # Nodes written wider than they are, with parentheses around or a cancelled sign before them. The node is
@@ -138,7 +142,7 @@ class _Reader:
             if token.type in ("LPAREN", "LBRACKET", "LBRACE"):
                 nesting += 1
                 if nesting > MAX_DEPTH:
-                    self.issues.append(_limit(self.source, f"expression recursion limit exceeded: {MAX_DEPTH}"))
+                    self.issues.append(_limit(f"expression recursion limit exceeded: {MAX_DEPTH}", self.source))
                     return
             elif token.type in ("RPAREN", "RBRACKET", "RBRACE"):
                 nesting -= 1
@@ -146,7 +150,7 @@ class _Reader:
         for _ in range(MAX_DEPTH + 1):
             level = [child for parent in level for child in children(parent)]
         if level:
-            self.issues.append(_limit(self.source, "max recursion depth exceeded"))
+            self.issues.append(_limit("max recursion depth exceeded", self.source))
 
     # Tokens
 
@@ -319,21 +323,21 @@ class _Reader:
     def _field(self, name: Token) -> str:
         if name.type == "IDENTIFIER":
             return str(name)
-        if not self.backquotes:
+        if not self.syntax.backquotes:
             self._wrong("unsupported syntax: '`'", self._of(name))
         return str(name[1:-1])
 
     def optional_select(self, parts: _Parts) -> Expr:
         operand, at, _, name = parts
         span = self._after(operand, at, name)
-        if not self.optional_syntax:
+        if not self.syntax.optional:
             return self._wrong("unsupported syntax '.?'", span)
         return Call("_?._", (operand, Literal("string", self._field(name), span=self._of(name))), span=span)
 
     def index(self, parts: _Parts) -> Expr:
         operand, at, *optional, key, end = parts
         span = self._after(operand, at, end)
-        if optional and not self.optional_syntax:
+        if optional and not self.syntax.optional:
             return self._wrong("unsupported syntax '[?'", span)
         return Call("_[?_]" if optional else "_[_]", (operand, key), span=span)
 
@@ -346,7 +350,7 @@ class _Reader:
         args = tuple(rest[::2])
         if name in RESERVED:
             return self._wrong(f"reserved identifier: {name}", Span(span.start, span.end, span.start, self.source))
-        if self.macros and name == "has" and len(args) == 1 and not absolute:
+        if self.syntax.macros and name == "has" and len(args) == 1 and not absolute:
             match args[0]:
                 case Select(operand=operand, field=field):
                     return Select(operand, field, test=True, span=span)
@@ -359,7 +363,7 @@ class _Reader:
         function = str(name)
         args = tuple(rest[::2])
         span = self._after(target, at, end)
-        if self.macros and (node := self._macro(target, function, args, span)):
+        if self.syntax.macros and (node := self._macro(target, function, args, span)):
             return node
         return Call(function, args, target, span=span)
 
@@ -377,19 +381,19 @@ class _Reader:
                 return Comprehension(name, target, self._variable(var), None, result, span=span)
             case var, condition, result if name == "map":
                 return Comprehension(name, target, self._variable(var), condition, result, span=span)
-            case var, body if name in ("optMap", "optFlatMap") and self.optional_syntax:
+            case var, body if name in ("optMap", "optFlatMap") and self.syntax.optional:
                 variable = self._name(var, f"{name}() variable name must be a simple identifier")
                 return OptMap(target, variable, body, flat=name == "optFlatMap", span=span)
-            case var, value, body if name == "bind" and self.bind and target == Ident("cel"):
+            case var, value, body if name == "bind" and self.syntax.bind and target == Ident("cel"):
                 variable = self._name(var, "cel.bind() variable names must be simple identifiers")
                 return Bind(variable, value, body, span=span)
-            case var, var2, predicate if name in _QUANTIFIERS2 and self.two_variable:
+            case var, var2, predicate if name in _QUANTIFIERS2 and self.syntax.two_variable:
                 first, second = self._variables(var, var2)
                 return Comprehension(name, target, first, predicate, None, second, span=span)
-            case var, var2, result if name in _TRANSFORMATIONS and self.two_variable:
+            case var, var2, result if name in _TRANSFORMATIONS and self.syntax.two_variable:
                 first, second = self._variables(var, var2)
                 return Comprehension(name, target, first, None, result, second, span=span)
-            case var, var2, condition, result if name in _TRANSFORMATIONS and self.two_variable:
+            case var, var2, condition, result if name in _TRANSFORMATIONS and self.syntax.two_variable:
                 first, second = self._variables(var, var2)
                 return Comprehension(name, target, first, condition, result, second, span=span)
             case _:
@@ -435,7 +439,7 @@ class _Reader:
         for part in rest:
             match getattr(part, "type", None):
                 case "QUESTION":
-                    if not self.optional_syntax:
+                    if not self.syntax.optional:
                         self._wrong("unsupported syntax '?'", self._of(part))
                     optional.add(len(items))
                 case "COMMA":
@@ -453,7 +457,7 @@ class _Reader:
 
     def _optional(self, mark: Token, span: Span) -> Span:
         """The span with the mark before it."""
-        if not self.optional_syntax:
+        if not self.syntax.optional:
             self._wrong("unsupported syntax '?'", self._of(mark))
         return Span(mark.start_pos, span.end, span.at, self.source)
 
@@ -473,11 +477,6 @@ class _Reader:
         name, at, *rest, end = parts
         fields = tuple(part for part in rest if isinstance(part, FieldInit))
         return Message(_dotted(name), fields, span=self._after(name, at, end))
-
-
-_OPERAND_ENDS = frozenset(
-    "IDENTIFIER ESC_IDENTIFIER NUM_INT NUM_UINT NUM_FLOAT STRING BYTES TRUE FALSE NULL RPAREN RBRACKET RBRACE".split()
-)
 
 
 def _dotted(name: Expr) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from admit.errors import Issue
-from admit.source import Source
+from admit.source import Source, Span
 
 if TYPE_CHECKING:
-    from lark import Token
     from lark.exceptions import UnexpectedInput, UnexpectedToken
+
+    from admit.cel.grammar import Token
 
 _NAMES = {
     "$END": "<EOF>",
@@ -31,7 +32,15 @@ _NAMES = {
     "TRUE": "'true'",
     "FALSE": "'false'",
     "NULL": "'null'",
-} | {name: name for name in "NUM_FLOAT NUM_INT NUM_UINT STRING BYTES IDENTIFIER ESC_IDENTIFIER".split()}
+    "NUM_FLOAT": "NUM_FLOAT",
+    "NUM_INT": "NUM_INT",
+    "NUM_UINT": "NUM_UINT",
+    "STRING": "STRING",
+    "BYTES": "BYTES",
+    "IDENTIFIER": "IDENTIFIER",
+    "ESC_IDENTIFIER": "ESC_IDENTIFIER",
+}
+"""How ANTLR names what it expects, in its order."""
 
 _CLOSING = frozenset({"$END", "RBRACKET", "RBRACE", "RPAREN", "COMMA", "COLON"})
 
@@ -47,53 +56,52 @@ _BROKEN = re.compile(
 
 
 def syntax_error(error: UnexpectedInput, source: Source, tokens: Sequence[Token], rest: Iterator[Token]) -> Issue:
-    """The issue; `tokens` are those up to the unexpected one, `rest` those after it."""
+    """The issue; `tokens` are those up to and with the unexpected one, `rest` those after it."""
     from lark.exceptions import UnexpectedToken
 
-    if not isinstance(error, UnexpectedToken):  # no token at all
+    if not isinstance(error, UnexpectedToken):  # no token begins here
         start = error.pos_in_stream or 0
         broken = _BROKEN.match(source.text, start)
         text = broken[0] if broken else ""
-        span = source.span(start, start + len(text))
-        return Issue(f"Syntax error: token recognition error at: '{text}'", span)
-    at_end = error.token.type == "$END"
-    start = len(source.text) if at_end else error.token.start_pos
-    span = source.span(start, start if at_end else error.token.end_pos)
-    previous = tokens[-1 if at_end else -2] if len(tokens) > (not at_end) else None
-    message = _message(error, source, previous, rest)
-    return Issue(f"Syntax error: {message}", span)
+        return Issue(f"Syntax error: token recognition error at: '{text}'", source.span(start, start + len(text)))
+    if error.token.type == "$END":
+        place = source.span(len(source.text), len(source.text))
+    else:
+        place = source.span(error.token.start_pos, error.token.end_pos)
+        tokens = tokens[:-1]
+    return Issue(f"Syntax error: {_message(error, place, tokens[-1] if tokens else None, rest)}", place)
 
 
-def _message(error: UnexpectedToken, source: Source, previous: Token | None, rest: Iterator[Token]) -> str:
-    token = error.token
-    accepted = error.interactive_parser.accepts()
-    kind = previous.type if previous is not None else ""
-    text = "<EOF>" if token.type == "$END" else source.text[token.start_pos : token.end_pos]
-    if previous is not None and (kind == "DOT" or (kind == "MINUS" and "NOT" not in accepted)):
-        if kind == "DOT" and token.type in ("TRUE", "FALSE", "NULL") and token.start_pos == previous.end_pos:
+def _message(error: UnexpectedToken, place: Span, previous: Token | None, rest: Iterator[Token]) -> str:
+    parser: Any = error.interactive_parser
+    kind = error.token.type
+    accepted: set[str] = parser.accepts()
+    before = previous.type if previous is not None else ""
+    text = "<EOF>" if kind == "$END" else place.text
+    if previous is not None and (before == "DOT" or (before == "MINUS" and "NOT" not in accepted)):
+        if before == "DOT" and kind in ("TRUE", "FALSE", "NULL") and previous.end_pos == place.start:
             return f"mismatched input '{text}' expecting IDENTIFIER"
-        end = len(source.text) if token.type == "$END" else token.end_pos
-        return f"no viable alternative at input '{source.text[previous.start_pos : end]}'"
-    expected = _expected(accepted, kind)
+        return f"no viable alternative at input '{place.source.text[previous.start_pos : place.end]}'"
+    expected = _expected(accepted, before)
     names = [name for terminal, name in _NAMES.items() if terminal in expected]
     shown = names[0] if len(names) == 1 else f"{{{', '.join(names)}}}"
-    if token.type != "$END" and _next(rest) in expected:
+    if kind != "$END" and _next(rest) in expected:
         return f"extraneous input '{text}' expecting {shown}"
-    if len(names) == 1 and token.type in _accepted_after(error, *expected):
+    if len(names) == 1 and kind in _accepted_after(parser, *expected):
         return f"missing {shown} at '{text}'"
     return f"mismatched input '{text}' expecting {shown}"
 
 
-def _expected(accepted: set[str], previous: str) -> frozenset[str]:
+def _expected(accepted: set[str], previous: str) -> set[str]:
     """What ANTLR names of the terminals that may stand here."""
     if "IDENTIFIER" not in accepted:  # an operand ended
-        closing = _CLOSING & accepted
+        closing = accepted & _CLOSING
         return closing - {"COMMA"} if "RPAREN" in closing else closing
     if previous == "COMMA" and (closing := accepted & {"RBRACKET", "RBRACE"}):
-        return frozenset(closing)
+        return closing
     if "STRING" in accepted:  # an operand may begin
-        return frozenset({*accepted, "NOT", "MINUS"})
-    return frozenset(accepted)
+        return accepted | {"NOT", "MINUS"}
+    return accepted
 
 
 def _next(rest: Iterator[Token]) -> str:
@@ -106,14 +114,15 @@ def _next(rest: Iterator[Token]) -> str:
     return "$END" if token is None else token.type
 
 
-def _accepted_after(error: UnexpectedToken, terminal: str) -> set[str]:
+def _accepted_after(parser: Any, terminal: str) -> set[str]:
     """What may follow the terminal, if it stood before the unexpected token."""
     from lark import Token
 
     if terminal == "$END":
         return set()
-    parser = error.interactive_parser.copy(deepcopy_values=False)
-    parser.parser_state.parse_conf = copy(parser.parser_state.parse_conf)
-    parser.parser_state.parse_conf.callbacks = {}  # no node is to be made of it
-    parser.feed_token(Token(terminal, ""))
-    return parser.accepts()
+    trial = parser.copy(deepcopy_values=False)
+    trial.parser_state.parse_conf = copy(trial.parser_state.parse_conf)
+    trial.parser_state.parse_conf.callbacks = {}  # no node is to be made of it
+    trial.feed_token(Token(terminal, ""))
+    accepted: set[str] = trial.accepts()
+    return accepted

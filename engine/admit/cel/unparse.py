@@ -1,0 +1,174 @@
+"""From nodes back to text: the shortest that parses to the same, with no more parentheses than it takes."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import assert_never
+
+from admit.cel.ast import (
+    Bind,
+    Call,
+    Comprehension,
+    Entry,
+    Expr,
+    FieldInit,
+    Ident,
+    ListExpr,
+    Literal,
+    MapExpr,
+    Message,
+    OptMap,
+    Select,
+)
+from admit.cel.grammar import PRECEDENCE
+from admit.cel.types import Type
+from admit.cel.values import Duration, Map, Optional, Timestamp, Uint, Value
+
+_CONDITIONAL = 0
+_UNARY = max(PRECEDENCE.values()) + 1
+_MEMBER = _UNARY + 1
+
+_OPERATORS = {f"_{operator}_": operator for operator in PRECEDENCE} | {"@in": "in"}
+_UNARY_OPERATORS = {"!_": "!", "-_": "-"}
+
+
+def unparse(node: Expr) -> str:
+    """The text of the expression; `parse` makes the same of it, but for how a chain of `&&` or `||` is balanced.
+
+    A constant that no literal can write (a duration, an infinite double) is written as the call that makes it.
+    """
+    return _text(node)
+
+
+def _text(node: Expr, rank: int = 0) -> str:
+    """The text as an operand of something that binds as strongly as `rank`. Few frames a level: trees are deep."""
+    match node:
+        case Call():
+            text = _call(node)
+            return f"({text})" if _rank(node.function) < rank else text
+        case Literal(value=value):
+            return _value(value)
+        case Ident(name=name, absolute=absolute):
+            return f".{name}" if absolute else name
+        case Select(operand=operand, field=field, test=test):
+            text = f"{_text(operand, _MEMBER)}.{_field(field)}"
+            return f"has({text})" if test else text
+        case ListExpr(items=items, optional=optional):
+            return f"[{', '.join('?' * (i in optional) + _text(item) for i, item in enumerate(items))}]"
+        case MapExpr(entries=entries):
+            return f"{{{', '.join(map(_entry, entries))}}}"
+        case Message(name=name, fields=fields):
+            return f"{name}{{{', '.join(map(_field_init, fields))}}}"
+        case Comprehension(macro=macro, var=var, var2=var2):
+            names = var if var2 is None else f"{var}, {var2}"
+            bodies = ", ".join(_text(body) for body in (node.condition, node.result) if body is not None)
+            return f"{_text(node.range, _MEMBER)}.{macro}({names}, {bodies})"
+        case Bind(var=var, value=value, body=body):
+            return f"cel.bind({var}, {_text(value)}, {_text(body)})"
+        case OptMap(target=target, var=var, body=body, flat=flat):
+            return f"{_text(target, _MEMBER)}.{'optFlatMap' if flat else 'optMap'}({var}, {_text(body)})"
+        case _:
+            assert_never(node)
+
+
+def _call(node: Call) -> str:
+    match node:
+        case Call(function="_?_:_", args=(condition, yes, no)):
+            return f"{_text(condition, 1)} ? {_text(yes, 1)} : {_text(no)}"
+        case Call(function=function, args=(left, right)) if operator := _OPERATORS.get(function):
+            rank = PRECEDENCE[operator]
+            right_rank = rank if operator in ("&&", "||") else rank + 1
+            return f"{_text(left, rank)} {operator} {_text(right, right_rank)}"
+        case Call(function=function, args=(operand,)) if operator := _UNARY_OPERATORS.get(function):
+            text = _text(operand, _MEMBER)
+            # -1 is a literal, and the minus of -1.f() its target's
+            return f"{operator}({text})" if operator == "-" and text[0] in "-0123456789" else operator + text
+        case Call(function="_[_]", args=(operand, key)):
+            return f"{_text(operand, _MEMBER)}[{_text(key)}]"
+        case Call(function="_[?_]", args=(operand, key)):
+            return f"{_text(operand, _MEMBER)}[?{_text(key)}]"
+        case Call(function="_?._", args=(operand, Literal(kind="string", value=field))):
+            return f"{_text(operand, _MEMBER)}.?{_field(field)}"
+        case Call(function=function, args=args, target=target):
+            name = function if target is None else f"{_text(target, _MEMBER)}.{function}"
+            return f"{name}({', '.join(map(_text, args))})"
+
+
+def _rank(function: str) -> int:
+    if function == "_?_:_":
+        return _CONDITIONAL
+    if function in _UNARY_OPERATORS:
+        return _UNARY
+    return PRECEDENCE.get(_OPERATORS.get(function, ""), _MEMBER)
+
+
+def _entry(entry: Entry) -> str:
+    return f"{'?' * entry.optional}{_text(entry.key)}: {_text(entry.value)}"
+
+
+def _field_init(init: FieldInit) -> str:
+    return f"{'?' * init.optional}{_field(init.field)}: {_text(init.value)}"
+
+
+_IDENTIFIER = re.compile(r"(?!(?:true|false|null|in)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def _field(name: str) -> str:
+    return name if _IDENTIFIER.match(name) else f"`{name}`"
+
+
+def _value(value: Value) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case Uint():
+            return f"{int(value)}u"
+        case int():
+            return str(value)
+        case float():
+            return repr(value) if math.isfinite(value) else f"double('{value}')"
+        case str():
+            return _quoted(value)
+        case bytes():
+            return f"b{_quoted(value.decode('latin-1'), ascii_only=True)}"
+        case list():
+            return f"[{', '.join(map(_value, value))}]"
+        case dict() | Map():
+            return f"{{{', '.join(f'{_value(key)}: {_value(item)}' for key, item in value.items())}}}"
+        case Optional(value=inner, present=present):
+            return f"optional.of({_value(inner)})" if present else "optional.none()"
+        case Duration(nanoseconds=nanoseconds):
+            return f"duration('{_seconds(nanoseconds)}s')"
+        case Timestamp():
+            return f"timestamp('{value}')"
+        case Type():
+            return str(value)
+        case _:  # quantity('1Gi'), ip('::1'), ...: named for the function that makes it
+            return f"{type(value).__name__.lower()}({_quoted(str(value))})"
+
+
+def _seconds(nanoseconds: int) -> str:
+    whole, fraction = divmod(abs(nanoseconds), 10**9)
+    return "-" * (nanoseconds < 0) + f"{whole}.{fraction:09d}".rstrip("0").rstrip(".")
+
+
+_ESCAPES = {ord(c): f"\\{letter}" for c, letter in zip("\\\n\r\t", "\\nrt", strict=True)}
+
+
+def _quoted(text: str, ascii_only: bool = False) -> str:
+    quote = '"' if "'" in text and '"' not in text else "'"
+    body = text.translate(_ESCAPES | {ord(quote): f"\\{quote}"})
+    shown = body.isascii() if ascii_only else True
+    if not (shown and body.isprintable()):
+        body = "".join(c if c.isprintable() and (c.isascii() or not ascii_only) else _escaped(c) for c in body)
+    return quote + body + quote
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
