@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from admit.admission import Decision, Finding, Request, from_manifest, read, write
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"hostPID": True}}

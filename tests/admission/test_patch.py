@@ -6,10 +6,11 @@ import copy
 from typing import Any
 
 import pytest
-from admit.admission.patch import apply, diff, pointer, same, tokens
-from admit.errors import EvaluationError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from admit.admission.patch import apply, diff, pointer, same, tokens
+from admit.errors import EvaluationError
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-2, 2), st.sampled_from([0.0, 1.0, 0.5]), st.sampled_from(["", "a", "1"])

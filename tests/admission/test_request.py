@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from admit.admission import from_manifest, native, read
 from admit.admission.kinds import kind_of, plural
 from admit.admission.native import MAX_DEPTH
@@ -160,7 +161,8 @@ MANIFESTS = [
     (manifest("Pod", name="web"), {}, ("", "v1", "pods"), "default", "web"),
     (manifest("Pod", name="web", namespace="shop"), {}, ("", "v1", "pods"), "shop", "web"),
     (manifest("Pod", generateName="web-"), {"namespace": "shop"}, ("", "v1", "pods"), "shop", ""),
-    (manifest("Ingress", "networking.k8s.io/v1", name="i"), {}, ("networking.k8s.io", "v1", "ingresses"), "default", "i"),
+    (manifest("Ingress", "networking.k8s.io/v1", name="i"), {},
+     ("networking.k8s.io", "v1", "ingresses"), "default", "i"),
     (manifest("ClusterRole", "rbac.authorization.k8s.io/v1", name="r"), {"namespace": "shop"},
      ("rbac.authorization.k8s.io", "v1", "clusterroles"), "", "r"),
     (manifest("Namespace", name="shop"), {}, ("", "v1", "namespaces"), "shop", "shop"),

@@ -1,0 +1,54 @@
+"""A small engine that decides by the name of the object, and the review to ask it with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from admit.admission import Decision, Finding, Request
+
+
+@dataclass(frozen=True)
+class NamedPolicy:
+    name: str
+    title: str = "Names"
+    severity: str = "low"
+
+
+@dataclass
+class NamesEngine:
+    """Denies `bad`, labels `bare`, breaks on `broken`, and remembers what it was asked."""
+
+    bindings: tuple[str, ...] = ("names", "kubewarden/names")
+    policies: tuple[NamedPolicy, ...] = (NamedPolicy("names"),)
+    asked: list[tuple[str, str | None, float]] = field(default_factory=list)
+
+    def answer(self, request: Request, *, route: str, binding: str | None, deadline: float | None) -> Decision:
+        assert deadline is not None and request.object is not None
+        self.asked.append((route, binding, deadline - time.monotonic()))
+        match request.name:
+            case "bad":
+                finding = Finding("names", "names", "bad", "bad name", "/metadata/name")
+                return Decision(request, False, "bad name", 422, "Invalid", object=request.object, findings=(finding,))
+            case "bare":
+                metadata = request.object["metadata"] | {"labels": {"app": "bare"}}
+                return Decision(request, object=request.object | {"metadata": metadata}, warnings=("bare",))
+            case "broken":
+                raise ZeroDivisionError("secret")
+        return Decision(request, object=request.object)
+
+
+def review(name: str = "web", **fields: Any) -> dict[str, Any]:
+    request = {
+        "uid": "705ab4f5",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "name": name,
+        "namespace": "shop",
+        "operation": "CREATE",
+        "userInfo": {"username": "jane"},
+        "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}},
+        "oldObject": None,
+    }
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request | fields}
