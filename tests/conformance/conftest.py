@@ -1,0 +1,80 @@
+"""Conformance data as parameters: `@pytest.mark.cases("cel-spec/basic.json", ...)` gives each case to a test's `case`.
+
+Known exceptions are tests/conformance/exceptions/NAME.yaml (`id: reason`), NAME being the data's folder. They are
+expected to fail: one that passes, or that is no case of the data, is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("ADMIT_CONFORMANCE") or HERE.parents[2] / "shared" / "conformance")
+
+_outcomes: Counter[tuple[str, str]] = Counter()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "cases(*paths, where=None): runs the test for each case of the files")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("cases")
+    if marker is None:
+        return
+    if not DATA.is_dir():
+        absent = pytest.mark.skip(reason="no conformance data: see ADMIT_CONFORMANCE")
+        metafunc.parametrize("case", [pytest.param({}, marks=absent)])
+        return
+    exceptions = known_exceptions(Path(marker.args[0]).parts[0])
+    where = marker.kwargs.get("where")
+    metafunc.parametrize(
+        "case",
+        [
+            pytest.param(case, id=case["id"], marks=_expected_failure(exceptions, case["id"]))
+            for path in marker.args
+            for case in read(path)
+            if where is None or where(case)
+        ],
+    )
+
+
+def read(path: str) -> list[dict[str, Any]]:
+    """The cases of a file of the data."""
+    return json.loads((DATA / path).read_text(encoding="utf-8"))["tests"]
+
+
+def known_exceptions(name: str) -> dict[str, str]:
+    """The ids of the cases that fail, with the reasons."""
+    path = HERE / "exceptions" / f"{name}.yaml"
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+
+
+def _expected_failure(exceptions: dict[str, str], id: str) -> tuple[pytest.MarkDecorator, ...]:
+    return (pytest.mark.xfail(reason=exceptions[id], strict=True),) if id in exceptions else ()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and "[" in report.nodeid and Path(report.fspath).parent == HERE:
+        known = report.outcome == "skipped" and hasattr(report, "wasxfail")
+        outcome = "known exceptions" if known else report.outcome
+        _outcomes[Path(report.fspath).stem, outcome] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _summary():
+        terminalreporter.write_line(line)
+
+
+def _summary() -> Iterator[str]:
+    for module in sorted({module for module, _ in _outcomes}):
+        counts = [f"{n} {outcome}" for (of, outcome), n in sorted(_outcomes.items()) if of == module]
+        yield f"{module}: {', '.join(counts)}"
