@@ -302,10 +302,8 @@ class _Checker:
         if not overloads:
             final = [shown(self.substitution.resolved(each, free=DYN)) for each in types]
             receiver = f"{final.pop(0)}." if member else ""
-            hint = self._hint(function, types, member)
-            self.report(
-                span, f"found no matching overload for '{function}' applied to '{receiver}({', '.join(final)})'{hint}"
-            )
+            message = _no_overload(function, f"{receiver}({', '.join(final)})")
+            self.report(span, message + self._hint(function, types, member))
         return function, type, overloads
 
     def _overloads(
@@ -453,12 +451,12 @@ class _Checker:
                 type = step = map_of(self.substitution.fresh(), self.substitution.fresh())
                 if not self.substitution.unify((_type(result), type)):
                     operands = f"{shown(map_of(DYN, DYN))}, {shown(self.substitution.resolved(_type(result), DYN))}"
-                    message = f"found no matching overload for 'cel.@mapInsert' applied to '({operands})'"
-                    self.report(node.span, message)
+                    self.report(node.span, _no_overload("cel.@mapInsert", f"({operands})"))
+                    step = ERROR
             case _:
                 type = step = list_of(var if result is None else _type(result))
         if condition is not None:
-            self._resolved(node.span, "_?_:_", (_type(condition), step, step))
+            self._resolved(node.span, "_?_:_", (_type(condition), step, type if step is not INT else INT))
         return type
 
     def _bind(self, node: Bind) -> _Step:
@@ -470,14 +468,14 @@ class _Checker:
 
     def _opt_map(self, node: OptMap) -> _Step:
         target = yield node.target
-        self._resolved(node.span, "hasValue", (_type(target),), member=True)
+        _, present, _ = self._resolved(node.span, "hasValue", (_type(target),), member=True)
         _, value, _ = self._resolved(node.span, "value", (_type(target),), member=True)
         self.scopes.append({node.var: value})
         body = yield node.body
         self.scopes.pop()
-        present = _type(body) if node.flat else optional_of(_type(body))
-        absent = optional_of(self.substitution.fresh())
-        _, type, _ = self._resolved(node.span, "_?_:_", (BOOL, present, absent))
+        some = _type(body) if node.flat else optional_of(_type(body))
+        none = optional_of(self.substitution.fresh())
+        _, type, _ = self._resolved(node.span, "_?_:_", (present, some, none))
         return replace(node, target=target, body=body, type=type)
 
     # What cel-go's validators look for in a checked tree
@@ -544,6 +542,10 @@ def _walked(visit: Callable[[Expr], Expr | _Step], expr: Expr) -> Expr:
         except StopIteration as stop:
             waiting.pop()
             made = stop.value
+
+
+def _no_overload(function: str, operands: str) -> str:
+    return f"found no matching overload for '{function}' applied to '{operands}'"
 
 
 def _type(node: Expr) -> Type:
