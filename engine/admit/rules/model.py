@@ -11,12 +11,13 @@ from admit.cel.ast import Expr
 from admit.source import UNKNOWN, Span
 
 if TYPE_CHECKING:
-    from admit.rules.settings import Schema
+    from admit.rules.schema import Schema
 
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 FailurePolicy: TypeAlias = Literal["Fail", "Ignore"]
 Action: TypeAlias = Literal["Deny", "Warn", "Audit"]
 Subject: TypeAlias = Literal["PodSpec"]
+PatchKind: TypeAlias = Literal["applyConfiguration", "jsonPatch"]
 Test: TypeAlias = Literal["equals", "oneOf", "noneOf", "inRanges", "matches", "present", "absent"]
 
 
@@ -102,7 +103,7 @@ class Write(Written):
 class Patch(Written):
     """`applyConfiguration: {expression}`, `jsonPatch: {expression}`, as in a MutatingAdmissionPolicy"""
 
-    kind: Literal["applyConfiguration", "jsonPatch"]
+    kind: PatchKind
     expression: Expr
 
 
@@ -136,6 +137,17 @@ class ResourceRule(Written):
     resources: tuple[str, ...]
     resource_names: tuple[str, ...] = ()
     scope: Literal["*", "Cluster", "Namespaced"] = "*"
+
+    def names(self, resource: str, subresource: str = "") -> bool:
+        """Whether `resources` has it: `pods`, `pods/*`, `*/scale`, `*`, `*/*`."""
+        for pattern in self.resources:
+            wanted, _, wanted_subresource = pattern.partition("/")
+            if wanted in ("*", resource) and wanted_subresource in ("*", subresource):
+                return True
+        return False
+
+    def in_group(self, group: str) -> bool:
+        return any(each in ("*", group) for each in self.api_groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +208,16 @@ class Policy(Written):
     policies: tuple[Member, ...] = ()
     message_expression: Expr | None = None
 
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        return tuple(mutation for mutation in self.mutations if isinstance(mutation, Write))
+
+    @property
+    def loop_variables(self) -> set[str]:
+        """The variables of every `forEach`."""
+        chains = [*(rule.for_each for rule in self.validations), *(write.for_each for write in self.writes)]
+        return {each.variable for chain in chains for each in chain}
+
 
 @dataclass(frozen=True, slots=True)
 class RuleException(Written):
@@ -207,6 +229,10 @@ class RuleException(Written):
     mutations: bool = False
     expires: date | None = None
     when: Expr | None = None
+
+    def covers(self, rule: str) -> bool:
+        """Whether it is about the rule: MEMBER covers MEMBER/RULE."""
+        return self.rules is None or any(rule == name or rule.startswith(f"{name}/") for name in self.rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,194 @@
+"""Documents to a rule set: policies, profiles, bindings and data, and every fault of them in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from admit.errors import Fault
+from admit.rules.fields import API_VERSION, DOCUMENTS
+from admit.rules.model import Binding, Member, Policy, RuleSet
+from admit.rules.profiles import members, settings_of
+from admit.rules.read import INVALID, Reader, near
+from admit.rules.schema import validate
+from admit.rules.sense import binding_faults, exception_faults, policy_faults
+from admit.rules.yaml import Document
+
+NOT_READ = {
+    "admissionregistration.k8s.io": (
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+    ),
+    "policies.kubewarden.io": (
+        "ClusterAdmissionPolicy",
+        "AdmissionPolicy",
+        "ClusterAdmissionPolicyGroup",
+        "AdmissionPolicyGroup",
+    ),
+    "pod-security.admission.config.k8s.io": ("PodSecurityConfiguration",),
+}
+
+
+def load(documents: Iterable[Document], library: Mapping[str, Policy] | None = None) -> tuple[RuleSet, list[Fault]]:
+    """The rule set, of what is sound in it, and every fault. `library` has the bundled policies by their paths."""
+    contents = _Contents(library or {})
+    for document in documents:
+        contents.take(document)
+    return contents.rule_set(), list(dict.fromkeys(contents.faults))
+
+
+def read_policy(document: Document, name: str) -> tuple[Policy | None, list[Fault]]:
+    """The policy of a document, under the name that it has in the library; None if it is not sound."""
+    faults: list[Fault] = []
+    policy = _content(document, faults)
+    return (replace(policy, name=name) if isinstance(policy, Policy) and not faults else None), faults
+
+
+@dataclass
+class _Contents:
+    """What the documents hold, and what is wrong with it."""
+
+    library: Mapping[str, Policy]
+    faults: list[Fault] = field(default_factory=list)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    unsound: set[str] = field(default_factory=set)  # policies with faults: not in force, but not unknown either
+    entries: list[tuple[Policy | Binding, Document]] = field(default_factory=list)
+    data: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def take(self, document: Document) -> None:
+        faults: list[Fault] = []
+        content = _content(document, faults)
+        self.faults += faults
+        match content:
+            case Policy(name=name):
+                if name in self.policies or name in self.unsound:
+                    self.faults.append(Fault(f"there are two policies named {name!r}", content.span))
+                elif faults:
+                    self.unsound.add(name)
+                else:
+                    self.policies[name] = content
+                self.entries.append((content, document))
+            case Binding():
+                self.entries.append((content, document))
+            case None:
+                self.unsound |= _name(document)
+            case _:
+                self.data.append(content)
+
+    def rule_set(self) -> RuleSet:
+        """What is in force: the bindings, and the policies that neither a binding nor a profile names."""
+        named = {member.name for entry, _ in self.entries if isinstance(entry, Policy) for member in entry.policies}
+        named |= {entry.policy_name for entry, _ in self.entries if isinstance(entry, Binding)}
+        bindings: list[Binding] = []
+        names: set[str] = set()
+        for entry, document in self.entries:
+            if isinstance(entry, Policy):
+                self._complete(entry, ())
+                if entry.name in named:
+                    continue
+                binding = Binding(entry.name, entry.name, span=entry.span)
+            else:
+                binding = entry
+            if binding.name in names:
+                self.faults.append(Fault(f"there are two bindings named {binding.name!r}", binding.span))
+            names.add(binding.name)
+            if self._fits(binding, document):
+                bindings.append(binding)
+        return RuleSet(self.policies, tuple(bindings), tuple(self.data))
+
+    def _find(self, name: str, wanted: Member) -> Policy | None:
+        """The policy, of the rule set or else of the library."""
+        if name not in self.policies and name in self.library:
+            self.policies[name] = self.library[name]
+        if name not in self.policies and name not in self.unsound:
+            known = [*self.policies, *self.unsound, *self.library]
+            self.faults.append(Fault(f"there is no policy named {name!r}{near(name, known)}", wanted.span))
+        return self.policies.get(name)
+
+    def _complete(self, policy: Policy, above: tuple[str, ...]) -> bool:
+        """Whether the policy is sound, and all members that it has."""
+        complete = policy.name in self.policies
+        for member in policy.policies:
+            if member.name in (*above, policy.name):
+                self.faults.append(Fault(f"the profile {member.name!r} is a member of itself", member.span))
+                return False
+            inner = self._find(member.name, member)
+            complete = inner is not None and self._complete(inner, (*above, policy.name)) and complete
+        return complete
+
+    def _fits(self, binding: Binding, document: Document) -> bool:
+        """Whether there is such a policy, with such settings and rules."""
+        place = document.span(("spec", "policyName"))
+        policy = self._find(binding.policy_name, Member(binding.policy_name, span=place))
+        if policy is None or not self._complete(policy, ()):
+            return False
+        faults = [*self._settings_faults(binding, policy, document)]
+        faults += exception_faults(binding, policy, self.policies)
+        self.faults += faults
+        return not faults
+
+    def _settings_faults(self, binding: Binding, policy: Policy, document: Document) -> Iterable[Fault]:
+        """Against the schema of the policy; of a profile, what its members get against theirs."""
+        place = ("spec", "settings") if document.value["kind"] == "PolicyBinding" else ("metadata", "name")
+        if policy.settings is None:
+            for key in binding.settings:
+                yield Fault(
+                    f"unknown setting {key!r}: {policy.name!r} has none", document.span((*place, key), key=True)
+                )
+            return
+        problems = list(validate(policy.settings, binding.settings))
+        if not problems:
+            for prefix, member in members(policy, self.policies):
+                if prefix and member.settings is not None:
+                    problems += validate(member.settings, settings_of(policy, binding.settings, self.policies, prefix))
+        for problem in problems:
+            yield Fault(str(problem), document.span((*place, *problem.path), key=problem.unknown))
+
+
+def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapping[str, Any] | None:
+    """What a document holds; None where its faults leave nothing of use."""
+    value = document.value
+    if not isinstance(value, dict) or not all(isinstance(value.get(key), str) for key in ("apiVersion", "kind")):
+        faults.append(Fault("expected an object with apiVersion and kind", document.span()))
+        return None
+    group, kind = value["apiVersion"].partition("/")[0], value["kind"]
+    if kind in NOT_READ.get(group, ()):
+        faults.append(Fault(f"{kind} documents are not read by this version", document.span(("kind",))))
+        return None
+    if group != API_VERSION.partition("/")[0]:
+        return value
+    if kind not in DOCUMENTS:
+        said = f"unknown kind {kind!r}{near(kind, DOCUMENTS) or ', expected ' + ' or '.join(DOCUMENTS)}"
+        faults.append(Fault(said, document.span(("kind",))))
+        return None
+    written = Reader(document, faults).read(DOCUMENTS[kind], value, ())
+    if written is INVALID or "name" not in written["metadata"]:
+        return None
+    name, span = written["metadata"]["name"], document.span(("metadata", "name"))
+    if kind == "PolicyBinding":
+        binding = Binding(name, **written["spec"], span=span)
+        faults += binding_faults(binding, document)
+        return binding
+    policy = _policy(name, written["spec"], document)
+    faults += policy_faults(policy, document)
+    return policy
+
+
+def _policy(name: str, spec: dict[str, Any], document: Document) -> Policy:
+    rules = (replace(v, name=v.name or f"validations[{i}]") for i, v in enumerate(spec.pop("validations", ())))
+    names = enumerate(spec.pop("policies", ()))
+    members = (Member(member, span=document.span(("spec", "policies", i))) for i, member in names)
+    span = document.span(("metadata", "name"))
+    return Policy(name, validations=tuple(rules), policies=tuple(members), **spec, span=span)
+
+
+def _name(document: Document) -> set[str]:
+    """The name of a policy of which nothing could be read."""
+    match document.value:
+        case {"kind": "Policy", "metadata": {"name": str(name)}}:
+            return {name}
+        case _:
+            return set()

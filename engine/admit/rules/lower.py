@@ -1,0 +1,447 @@
+"""A binding rewritten to plain CEL: its verdicts, messages and writes, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Select
+from admit.cel.ast import Literal as Constant
+from admit.cel.check import check
+from admit.cel.env import Declarations, admission
+from admit.cel.types import (
+    BOOL,
+    BYTES,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    NULL,
+    STRING,
+    TIMESTAMP,
+    UINT,
+    Kind,
+    Type,
+    list_of,
+    map_of,
+)
+from admit.errors import CompileError, Fault
+from admit.rules import model
+from admit.rules.names import free, fresh, substitute
+from admit.rules.paths import POINTED, Elements, Path, elements_of, path_of, value_path
+from admit.rules.profiles import members, settings_of
+from admit.rules.workloads import NOT_BEING_DELETED, ROOTS, WORKLOADS, Workload, conjunction, disjunction
+from admit.source import Span
+
+PRINTED = (STRING, INT, UINT, DOUBLE, BOOL, TIMESTAMP, DURATION)
+FINDINGS = list_of(map_of(STRING, STRING))
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One variable of a `forEach`: what it runs over, and where that is in the object, if it is there."""
+
+    variable: str
+    list: Expr
+    elements: Elements | None
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """One rule of a binding.
+
+    Where `judged` is false, the rule is skipped. `verdict` is a bool, true where it passes: `element` for all
+    combinations of the `loops`, or `excepted`. `messages` are strings about one combination: the first that gives
+    a text is its message. `value` is where the value is that the rule is about.
+    """
+
+    name: str
+    verdict: Expr
+    loops: tuple[Loop, ...]
+    element: Expr
+    excepted: Expr | None
+    messages: tuple[Expr, ...]
+    separator: str
+    summary: Expr | None
+    reason: str
+    severity: model.Severity
+    value: Path | None
+    span: Span
+    judged: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """`value` set at, added to or removed from `path`, for all combinations of the `loops` where all `conditions`
+    hold, a false one being looked at before the next. An empty optional is no value."""
+
+    action: Literal["set", "add", "remove"]
+    loops: tuple[Loop, ...]
+    conditions: tuple[Expr, ...]
+    path: Path
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """An `Object` to merge or a list of `JSONPatch` to apply, where all `conditions` hold."""
+
+    kind: model.PatchKind
+    conditions: tuple[Expr, ...]
+    expression: Expr
+    span: Span
+
+
+Mutation: TypeAlias = Write | Patch
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """One policy as a binding has it. `prefix` is that of its rules' names: `MEMBER/` under a profile.
+
+    With the subject PodSpec its expressions mention `pod`, `podMetadata` and `containers` until `restate` makes it one
+    about a `workload`.
+    """
+
+    policy: model.Policy
+    binding: model.Binding
+    prefix: str
+    settings: Mapping[str, Any]
+    match_conditions: tuple[model.MatchCondition, ...]
+    variables: tuple[model.Variable, ...]
+    validations: tuple[Validation, ...]
+    mutations: tuple[Mutation, ...]
+    audit_annotations: tuple[model.AuditAnnotation, ...]
+    workload: Workload | None = None
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """The kinds that a policy about PodSpec is for."""
+        constraints = self.policy.match_constraints
+        rules = constraints.resource_rules if constraints is not None else ()
+        return tuple(
+            w
+            for w in WORKLOADS
+            if not rules or any(rule.in_group(w.group) and rule.names(w.resource, w.subresource) for rule in rules)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A binding: its policy, or the members of its profile, and the profile's `message` of their `findings`."""
+
+    binding: model.Binding
+    members: tuple[Lowered, ...]
+    settings: Mapping[str, Any]
+    message: Expr | None = None
+
+
+def lower(binding: model.Binding, policies: Mapping[str, model.Policy], kubernetes: str) -> tuple[Bound, list[Fault]]:
+    """The binding in plain CEL, checked for that version of Kubernetes, and what is wrong with its expressions."""
+    policy = policies[binding.policy_name]
+    faults: list[Fault] = []
+    lowered = []
+    for prefix, member in members(policy, policies):
+        settings = settings_of(policy, binding.settings, policies, prefix)
+        lowered.append(_Lowering(member, binding, prefix, settings, kubernetes, faults).result())
+    settings = settings_of(policy, binding.settings, policies, "")
+    message = policy.message_expression
+    if message is not None:
+        scope = admission(kubernetes, also={"settings": DYN, "findings": FINDINGS})
+        message = _checked(message, scope, faults, STRING)
+    return Bound(binding, tuple(lowered), settings, message), list(dict.fromkeys(faults))
+
+
+def combined(loops: Iterable[Loop | model.Each], element: Expr, span: Span) -> Expr:
+    """`A.all(a, B.all(b, element))`"""
+    for loop in reversed([*loops]):
+        element = Comprehension("all", loop.list, loop.variable, element, span=span)
+    return element
+
+
+def _call(span: Span, function: str, *args: Expr, target: Expr | None = None) -> Expr:
+    return Call(function, args, target, span=span)
+
+
+def _checked(
+    node: Expr, scope: Declarations, faults: list[Fault], result: Type | tuple[Type, ...] | None = None
+) -> Expr:
+    """The expression, checked; what is wrong with it is added to the faults."""
+    try:
+        return check(node, scope, result)
+    except CompileError as error:
+        faults += [Fault(issue.message, issue.span) for issue in error.issues]
+        return replace(node, type=DYN)
+
+
+class _Lowering:
+    """One policy under one binding."""
+
+    def __init__(
+        self,
+        policy: model.Policy,
+        binding: model.Binding,
+        prefix: str,
+        settings: Mapping[str, Any],
+        kubernetes: str,
+        faults: list[Fault],
+    ) -> None:
+        self.policy, self.binding, self.prefix = policy, binding, prefix
+        self.settings = settings
+        self.kubernetes = kubernetes
+        self.faults = faults
+        self.variables = {variable.name: variable.expression for variable in policy.variables}
+        self.loop_variables = policy.loop_variables
+
+    def result(self) -> Lowered:
+        types: dict[str, Type] = {}
+        variables = []
+        for variable in self.policy.variables:
+            checked = self.check(variable.expression, self.scope(types))
+            types[variable.name] = checked.type or DYN
+            variables.append(replace(variable, expression=checked))
+        scope, conditions = self.scope(types), self.scope(None)
+        return Lowered(
+            self.policy,
+            self.binding,
+            self.prefix,
+            self.settings,
+            (
+                model.MatchCondition("admit.dev/not-being-deleted", self.check(NOT_BEING_DELETED, conditions, BOOL)),
+                *(
+                    replace(c, expression=self.check(c.expression, conditions, BOOL))
+                    for c in self.policy.match_conditions
+                ),
+            ),
+            tuple(variables),
+            tuple(self.validation(validation, scope) for validation in self.policy.validations),
+            tuple(self.mutation(mutation, scope) for mutation in self.policy.mutations),
+            tuple(
+                replace(a, value_expression=self.check(a.value_expression, scope, (STRING, NULL)))
+                for a in self.policy.audit_annotations
+            ),
+        )
+
+    def scope(self, variables: dict[str, Type] | None) -> Declarations:
+        """What expressions may mention; None for `variables` in matchConditions, which have none."""
+        also = {"settings": DYN}
+        if self.policy.subject == "PodSpec":
+            also |= dict.fromkeys(ROOTS, DYN)
+        return admission(
+            self.kubernetes,
+            params=self.policy.param_kind is not None,
+            variables=variables and dict(variables),
+            also=also,
+        )
+
+    def dated(self, scope: Declarations) -> Declarations:
+        """With the day, which exceptions see; the engine's clock gives it."""
+        if all(exception.expires is None for exception in self.binding.exceptions):
+            return scope
+        return replace(scope, variables={**scope.variables, "today": STRING})
+
+    def check(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
+        return _checked(node, scope, self.faults, result)
+
+    def validation(self, written: model.Validation, scope: Declarations) -> Validation:
+        loops, inner = self.loops(written.for_each, scope)
+        rule, span = written.rule, written.span
+        by: dict[str, Expr] = {}
+        if isinstance(rule, model.Constraint):
+            value_type = self.check(rule.value, inner).type or DYN
+            by["value"] = _unwrapped(rule.value, value_type)
+            path = self.value_path(rule.value, loops)
+            holds, at = _constrained(rule, value_type), rule.value.span
+        else:
+            path, holds, at = None, rule, rule.span
+        if written.when is not None:
+            holds = _call(at, "_?_:_", written.when, holds, Constant("bool", True, span=at))
+        everywhere, here = self.exceptions(self.prefix + written.name, loops)
+        if here is not None:
+            holds = _call(at, "_||_", holds, here)
+        verdict = combined(written.for_each, holds, at)
+        if everywhere is not None:
+            verdict = _call(at, "_||_", verdict, everywhere)
+        checked = self.check(verdict, self.dated(scope))
+        element = checked
+        if everywhere is not None and isinstance(checked, Call):
+            element, everywhere = checked.args
+        for _ in loops:
+            assert isinstance(element, Comprehension) and element.condition is not None
+            element = element.condition
+        if checked.type != BOOL:
+            truth = (Constant("bool", True, span=at), Constant("bool", False, span=at))
+            checked = self.check(_call(at, "_?_:_", verdict, *truth), self.dated(scope), BOOL)
+        messages = []
+        if written.message_expression is not None:
+            messages.append(self.check(substitute(written.message_expression, by), inner, STRING))
+        if written.message is not None:
+            messages.append(self.text(written.message, inner, by))
+        return Validation(
+            self.prefix + written.name,
+            checked,
+            loops,
+            element,
+            everywhere,
+            tuple(messages),
+            written.separator,
+            None if written.summary is None else self.text(written.summary, scope, {}),
+            written.reason,
+            written.severity or self.policy.severity,
+            path,
+            span,
+        )
+
+    def mutation(self, written: model.Mutation, scope: Declarations) -> Mutation:
+        match written:
+            case model.Patch(kind, expression):
+                conditions = self.conditions(None, (), scope)
+                return Patch(kind, conditions, self.check(expression, scope), written.span)
+            case model.Write(action, path, value):
+                loops, inner = self.loops(written.for_each, scope)
+                conditions = self.conditions(written.when, loops, inner)
+                self.check(path, inner)
+                to = path_of(path) or Path("object")
+                segments = tuple(s if isinstance(s, str) else self.check(s, inner) for s in to.segments)
+                return Write(action, loops, conditions, Path(to.root, segments), self.check(value, inner), written.span)
+
+    def conditions(self, when: Expr | None, loops: tuple[Loop, ...], scope: Declarations) -> tuple[Expr, ...]:
+        """`W && !EXCEPTED`, if there is any of it."""
+        excepted = self.exceptions(None, loops)
+        written = [*([] if when is None else [when]), *(_not(each) for each in excepted if each is not None)]
+        if not written:
+            return ()
+        checked = self.check(conjunction(*written), self.dated(scope))
+        if checked.type not in (BOOL, DYN):
+            self.faults.append(Fault(f"must evaluate to bool but got {checked.type}", checked.span))
+        return (checked,)
+
+    def loops(self, for_each: tuple[model.Each, ...], scope: Declarations) -> tuple[tuple[Loop, ...], Declarations]:
+        """The loops, and what is declared inside them."""
+        loops: list[Loop] = []
+        pointed = [*POINTED]
+        for each in for_each:
+            checked = self.check(each.list, scope)
+            type_ = checked.type or DYN
+            element = DYN
+            if type_.kind is Kind.LIST:
+                element = type_.params[0]
+            elif type_.kind is not Kind.DYN:
+                self.faults.append(Fault(f"expected a list but found {type_}", each.list.span))
+            elements = elements_of(each.list, pointed, self.variables)
+            if elements is not None:
+                pointed.append(each.variable)
+            loops.append(Loop(each.variable, checked, elements))
+            scope = replace(scope, variables={**scope.variables, each.variable: element})
+        return tuple(loops), scope
+
+    def value_path(self, value: Expr, loops: tuple[Loop, ...]) -> Path | None:
+        path = value_path(value)
+        roots = {*POINTED, *(loop.variable for loop in loops if loop.elements is not None)}
+        return path if path is not None and path.root in roots else None
+
+    def exceptions(self, rule: str | None, loops: tuple[Loop, ...]) -> tuple[Expr | None, Expr | None]:
+        """What is excepted of a rule (None: of a mutation) everywhere, and what in some combinations of its loops."""
+        variables = {loop.variable for loop in loops}
+        everywhere: list[Expr] = []
+        here: list[Expr] = []
+        for exception in self.binding.exceptions:
+            if not (exception.mutations if rule is None else exception.covers(rule)):
+                continue
+            when = exception.when or Constant("bool", True, span=exception.span)
+            needed = free(when) & self.loop_variables
+            if exception.expires is not None:
+                day = Constant("string", exception.expires.isoformat(), span=exception.span)
+                over = _call(exception.span, "_<=_", Ident("today", span=exception.span), day)
+                when = over if exception.when is None else _call(exception.span, "_&&_", over, when)
+            if needed <= variables:
+                (here if needed else everywhere).append(when)
+        return disjunction(*everywhere) if everywhere else None, disjunction(*here) if here else None
+
+    def text(self, template: model.Template, scope: Declarations, by: Mapping[str, Expr]) -> Expr:
+        """`'text ' + string(X) + ...`"""
+        node: Expr | None = None
+        for part in template.parts:
+            piece = self.printed(substitute(part, by), scope) if not isinstance(part, str) else Constant("string", part)
+            node = piece if node is None else _call(template.span, "_+_", node, piece)
+        return self.check(node or Constant("string", ""), scope, STRING)
+
+    def printed(self, node: Expr, scope: Declarations) -> Expr:
+        if self.check(node, scope).type in PRINTED:
+            return _call(node.span, "string", node)
+        return _call(
+            node.span, "format", ListExpr((node,), span=node.span), target=Constant("string", "%s", span=node.span)
+        )
+
+
+def _not(node: Expr) -> Expr:
+    return _call(node.span, "!_", node)
+
+
+def _null(span: Span) -> Expr:
+    return Constant("null_type", None, span=span)
+
+
+def _is_optional(type_: Type) -> bool:
+    return type_.kind is Kind.OPAQUE and type_.name == "optional_type"
+
+
+def _unwrapped(value: Expr, type_: Type) -> Expr:
+    return _call(value.span, "value", target=value) if _is_optional(type_) else value
+
+
+def _missing(value: Expr, type_: Type) -> Expr | None:
+    """Whether the value is absent or null; None where it is never."""
+    span = value.span
+    inner = type_.params[0] if _is_optional(type_) else type_
+    never_null = inner in (INT, UINT, DOUBLE, BOOL, STRING, BYTES) or inner.kind in (Kind.LIST, Kind.MAP)
+    if _is_optional(type_) and never_null:
+        return _not(_call(span, "hasValue", target=value))
+    if never_null:
+        return None
+    plain = _call(span, "orValue", _null(span), target=value) if _is_optional(type_) else value
+    return _call(span, "_==_", plain, _null(span))
+
+
+def _constrained(rule: model.Constraint, type_: Type) -> Expr:
+    """Whether the value passes the constraint."""
+    missing, span = _missing(rule.value, type_), rule.value.span
+    if rule.test == "absent":
+        return missing or Constant("bool", False, span=span)
+    if rule.test == "present":
+        return _present(missing, span)
+    test = _test(rule, _unwrapped(rule.value, type_))
+    return test if missing is None else _call(span, "_||_", missing, test)
+
+
+def _present(missing: Expr | None, span: Span) -> Expr:
+    match missing:
+        case None:
+            return Constant("bool", True, span=span)
+        case Call("!_", (there,)):
+            return there
+        case Call(_, args):
+            return _call(span, "_!=_", *args)
+        case _:
+            return _not(missing)
+
+
+def _test(rule: model.Constraint, value: Expr) -> Expr:
+    span, operand = rule.value.span, rule.operand
+    assert operand is not None
+    match rule.test:
+        case "equals":
+            return _call(span, "_==_", value, operand)
+        case "oneOf":
+            return _call(span, "@in", value, operand)
+        case "noneOf":
+            return _not(_call(span, "@in", value, operand))
+        case "matches":
+            return _call(span, "matches", operand, target=value)
+        case _:
+            name = fresh("r", free(value))
+            low, high = (Select(Ident(name, span=span), end, span=span) for end in ("min", "max"))
+            within = _call(span, "_&&_", _call(span, "_<=_", low, value), _call(span, "_<=_", value, high))
+            return Comprehension("exists", operand, name, within, span=span)

@@ -1,0 +1,186 @@
+"""A policy about pods, lowered, restated for one kind that carries them: `object` instead of `pod`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Literal, Select, children
+from admit.cel.check import check
+from admit.cel.env import Declarations, admission
+from admit.cel.types import BOOL, DYN
+from admit.rules.lower import Loop, Lowered, Mutation, Patch, Validation, Write
+from admit.rules.model import MatchCondition
+from admit.rules.names import substitute
+from admit.rules.paths import Elements, Path, Segment
+from admit.rules.workloads import CREATED, POD_CHANGED, POD_SPEC_CHANGED, Workload, present_or
+
+EPHEMERAL = ("spec", "ephemeralContainers")
+IMMUTABLE = {"Pod": ("spec",), "Job": ("spec", "template")}  # what the API server lets be written on creation only
+
+
+def restate(lowered: Lowered, workload: Workload) -> Lowered:
+    """The same about one kind of workload; objects of it without a pod spec are left alone."""
+    to = _To(workload)
+    mutations = (to.mutation(mutation) for mutation in lowered.mutations)
+    return replace(
+        lowered,
+        workload=workload,
+        match_conditions=(
+            MatchCondition("admit.dev/has-pod-spec", _checked(workload.applies)),
+            *(replace(c, expression=to.expr(c.expression)) for c in lowered.match_conditions),
+        ),
+        variables=tuple(replace(v, expression=to.expr(v.expression)) for v in lowered.variables),
+        validations=tuple(to.validation(v, lowered) for v in lowered.validations),
+        mutations=tuple(mutation for mutation in mutations if mutation is not None),
+        audit_annotations=tuple(
+            replace(a, value_expression=to.expr(a.value_expression)) for a in lowered.audit_annotations
+        ),
+    )
+
+
+class _To:
+    """What belongs to a lowered policy, restated for one kind."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.roots = {name: _checked(node) for name, node in workload.roots.items()}
+
+    def expr(self, node: Expr) -> Expr:
+        return substitute(node, self.roots)
+
+    def path(self, path: Path) -> Path:
+        segments = tuple(s if isinstance(s, str) else self.expr(s) for s in path.segments)
+        match path.root:
+            case "pod":
+                return Path("object", (*self.workload.spec, *segments))
+            case "podMetadata":
+                return Path("object", (*self.workload.metadata, *segments))
+            case root:
+                return Path(root, segments)
+
+    def loop(self, loop: Loop) -> Loop:
+        elements = loop.elements
+        if elements is not None:
+            elements = Elements(tuple(map(self.path, elements.lists)), tuple(map(self.filter, elements.kept)))
+        return Loop(loop.variable, self.expr(loop.list), elements)
+
+    def filter(self, kept: tuple[str, Expr]) -> tuple[str, Expr]:
+        restated = self.expr(Comprehension("filter", ListExpr(()), *kept))
+        assert isinstance(restated, Comprehension) and restated.condition is not None
+        return restated.var, restated.condition
+
+    def validation(self, validation: Validation, lowered: Lowered) -> Validation:
+        judged = None
+        if self.workload.kind == "Pod":
+            judged = _checked(POD_CHANGED if _reads_metadata(validation, lowered) else POD_SPEC_CHANGED)
+        return replace(
+            validation,
+            verdict=self.expr(validation.verdict),
+            loops=tuple(map(self.loop, validation.loops)),
+            element=self.expr(validation.element),
+            excepted=validation.excepted and self.expr(validation.excepted),
+            messages=tuple(map(self.expr, validation.messages)),
+            summary=validation.summary and self.expr(validation.summary),
+            value=validation.value and self.path(validation.value),
+            judged=judged,
+        )
+
+    def mutation(self, mutation: Mutation) -> Mutation | None:
+        """None for one that cannot happen in this kind."""
+        conditions = tuple(map(self.expr, mutation.conditions))
+        immutable = IMMUTABLE.get(self.workload.kind)
+        if isinstance(mutation, Patch):  # what it writes is not known before
+            conditions = conditions if immutable is None else (_checked(CREATED), *conditions)
+            patch = replace(mutation, expression=self.expr(mutation.expression), conditions=conditions)
+            return None if self.workload.subresource else patch
+        write = replace(
+            mutation,
+            loops=tuple(map(self.loop, mutation.loops)),
+            conditions=conditions,
+            path=self.path(mutation.path),
+            value=self.expr(mutation.value),
+        )
+        if self.workload.subresource:
+            return _to_new_containers(write)
+        if immutable is not None and any(_overlap(place, immutable) for place in _places(write.path, write.loops)):
+            return replace(write, conditions=(_checked(CREATED), *conditions))
+        return write
+
+
+@cache
+def _scope() -> Declarations:
+    return admission("1.36")
+
+
+@cache
+def _checked(node: Expr) -> Expr:
+    return check(node, _scope())
+
+
+def _reads_metadata(validation: Validation, lowered: Lowered) -> bool:
+    """Whether the verdict, or that the policy applies at all, depends on the metadata of the pod."""
+    variables = {variable.name: variable.expression for variable in lowered.variables}
+
+    def reads(node: Expr) -> bool:
+        match node:
+            case Ident(name="podMetadata" | "object"):
+                return True
+            case Select(Ident("object"), field) | Call("_?._", (Ident("object"), Literal("string", field))):
+                return bool(field == "metadata")
+            case Select(Ident("variables"), name) if name in variables:
+                return reads(variables[name])
+            case _:
+                return any(map(reads, children(node)))
+
+    own = (c.expression for c in lowered.policy.match_conditions)
+    return any(map(reads, (validation.verdict, *own)))
+
+
+def _places(path: Path, loops: tuple[Loop, ...]) -> list[tuple[Segment | None, ...]]:
+    """The segments from the object on, None for the index of a loop."""
+    if path.root == "object":
+        return [path.segments]
+    elements = next(loop.elements for loop in loops if loop.variable == path.root)
+    lists = elements.lists if elements is not None else ()
+    return [(*place, None, *path.segments) for each in lists for place in _places(each, loops)]
+
+
+def _overlap(place: tuple[Segment | None, ...], field: tuple[str, ...]) -> bool:
+    """Whether a write there may change something in the field."""
+    return all(not isinstance(segment, str) or segment == name for segment, name in zip(place, field, strict=False))
+
+
+def _to_new_containers(write: Write) -> Write | None:
+    """The write, to the ephemeral containers that the old object lacks; None where it goes elsewhere."""
+    loop = _outermost(write.path.root, write.loops)
+    if loop is None or loop.elements is None or Path("object", EPHEMERAL) not in loop.elements.lists:
+        return None
+    containers = _checked(present_or(ListExpr(()), *EPHEMERAL))
+    for variable, condition in loop.elements.kept:
+        containers = Comprehension("filter", containers, variable, condition, type=containers.type)
+    elements = replace(loop.elements, lists=(Path("object", EPHEMERAL),))
+    return replace(
+        write,
+        loops=tuple(Loop(each.variable, containers, elements) if each is loop else each for each in write.loops),
+        conditions=(_is_new(loop.variable), *write.conditions),
+    )
+
+
+def _outermost(root: str, loops: tuple[Loop, ...]) -> Loop | None:
+    """The loop over a list of the object that the variable comes from."""
+    for loop in reversed(loops):
+        if loop.variable == root and loop.elements is not None:
+            root = loop.elements.lists[0].root
+            if root == "object":
+                return loop
+    return None
+
+
+def _is_new(container: str) -> Expr:
+    """`!OLD.exists(old, old.name == container.name)`"""
+    old = "old" if container != "old" else "older"
+    same = Call("_==_", (Select(Ident(old), "name"), Select(Ident(container), "name")))
+    before = present_or(ListExpr(()), *EPHEMERAL, root="oldObject")
+    scope = replace(_scope(), variables={**_scope().variables, container: DYN})
+    return check(Call("!_", (Comprehension("exists", before, old, same),)), scope, BOOL)
