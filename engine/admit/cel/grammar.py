@@ -26,11 +26,10 @@ if TYPE_CHECKING:
         def update(self, *, value: str) -> Token: ...
 
 
-_Tables: TypeAlias = tuple[dict[str, Any], dict[int, Any]]
-
-
 PRECEDENCE = {"||": 1, "&&": 2} | dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "in"), 3)
 PRECEDENCE |= {"+": 4, "-": 4, "*": 5, "/": 5, "%": 5}
+
+_Tables: TypeAlias = tuple[dict[str, Any], dict[int, Any]]
 
 
 def parser(reader: object) -> Lark:
@@ -48,18 +47,32 @@ def _tables() -> _Tables:
     import lark
 
     text = (folder("grammar") / "cel.lark").read_text("utf-8")
-    digest = hashlib.sha256("\n".join((text, lark.__version__, sys.version)).encode()).hexdigest()
-    name = f"cel-{digest[:16]}.tables"
+    made_of = f"{lark.__version__} {sys.version_info[:2]} {text}"
+    name = f"cel-{hashlib.sha256(made_of.encode()).hexdigest()[:16]}.tables"
     shipped = folder("grammar") / name
     if shipped.is_file():
         return _loads(shipped.read_bytes())
     try:
         return _loads(_read_own(_cache() / name))
-    except (OSError, ValueError, EOFError, TypeError):
+    except (OSError, ValueError):
         tables = _build(text)
-    with contextlib.suppress(OSError, ValueError):
-        _write(_cache() / name, marshal.dumps(tables))
+    with contextlib.suppress(OSError):
+        _write(_cache() / name, _dumps(tables))
     return tables
+
+
+def _dumps(tables: _Tables) -> bytes:
+    """The tables as a file has them: a digest, then what it is the digest of."""
+    content = marshal.dumps(tables)
+    return hashlib.sha256(content).digest() + content
+
+
+def _loads(file: bytes) -> _Tables:
+    digest, content = file[:32], file[32:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("damaged tables")
+    data, memo = marshal.loads(content)
+    return data, memo
 
 
 def _build(text: str) -> _Tables:
@@ -71,15 +84,13 @@ def _build(text: str) -> _Tables:
     return data, memo
 
 
-def _loads(content: bytes) -> _Tables:
-    data, memo = marshal.loads(content)
-    return data, memo
-
-
 def _cache() -> Path:
     from platformdirs import user_cache_dir
 
-    return Path(user_cache_dir("admit", appauthor=False))
+    path = Path(user_cache_dir("admit", appauthor=False))
+    if not path.is_absolute():  # a user without a home
+        raise FileNotFoundError("no cache folder")
+    return path
 
 
 def _read_own(path: Path) -> bytes:

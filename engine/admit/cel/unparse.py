@@ -10,9 +10,7 @@ from admit.cel.ast import (
     Bind,
     Call,
     Comprehension,
-    Entry,
     Expr,
-    FieldInit,
     Ident,
     ListExpr,
     Literal,
@@ -25,12 +23,11 @@ from admit.cel.grammar import PRECEDENCE
 from admit.cel.types import Type
 from admit.cel.values import Duration, Map, Optional, Timestamp, Uint, Value
 
-_CONDITIONAL = 0
-_UNARY = max(PRECEDENCE.values()) + 1
-_MEMBER = _UNARY + 1
-
-_OPERATORS = {f"_{operator}_": operator for operator in PRECEDENCE} | {"@in": "in"}
-_UNARY_OPERATORS = {"!_": "!", "-_": "-"}
+_BINARY = {f"_{operator}_": operator for operator in PRECEDENCE if operator != "in"} | {"@in": "in"}
+_MEMBER = 7
+_RANKS = {function: PRECEDENCE[operator] for function, operator in _BINARY.items()}
+_RANKS |= {"_?_:_": 0, "!_": 6, "-_": 6, "_[_]": _MEMBER, "_[?_]": _MEMBER, "_?._": _MEMBER}
+"""How strongly an operator binds."""
 
 
 def unparse(node: Expr) -> str:
@@ -42,11 +39,14 @@ def unparse(node: Expr) -> str:
 
 
 def _text(node: Expr, rank: int = 0) -> str:
-    """The text as an operand of something that binds as strongly as `rank`. Few frames a level: trees are deep."""
+    """The text as an operand of something that binds as strongly as `rank`. Two frames a level: trees are deep."""
     match node:
-        case Call():
-            text = _call(node)
-            return f"({text})" if _rank(node.function) < rank else text
+        case Call(function=function) if function in _RANKS:
+            text = _operation(node)
+            return f"({text})" if _RANKS[function] < rank else text
+        case Call(function=function, args=args, target=target):
+            name = function if target is None else f"{_text(target, _MEMBER)}.{function}"
+            return f"{name}({', '.join([_text(arg) for arg in args])})"
         case Literal(value=value):
             return _value(value)
         case Ident(name=name, absolute=absolute):
@@ -55,15 +55,17 @@ def _text(node: Expr, rank: int = 0) -> str:
             text = f"{_text(operand, _MEMBER)}.{_field(field)}"
             return f"has({text})" if test else text
         case ListExpr(items=items, optional=optional):
-            return f"[{', '.join('?' * (i in optional) + _text(item) for i, item in enumerate(items))}]"
+            return f"[{', '.join(['?' * (i in optional) + _text(item) for i, item in enumerate(items)])}]"
         case MapExpr(entries=entries):
-            return f"{{{', '.join(map(_entry, entries))}}}"
+            texts = [f"{'?' * entry.optional}{_text(entry.key)}: {_text(entry.value)}" for entry in entries]
+            return f"{{{', '.join(texts)}}}"
         case Message(name=name, fields=fields):
-            return f"{name}{{{', '.join(map(_field_init, fields))}}}"
+            texts = [f"{'?' * init.optional}{_field(init.field)}: {_text(init.value)}" for init in fields]
+            return f"{name}{{{', '.join(texts)}}}"
         case Comprehension(macro=macro, var=var, var2=var2):
             names = var if var2 is None else f"{var}, {var2}"
-            bodies = ", ".join(_text(body) for body in (node.condition, node.result) if body is not None)
-            return f"{_text(node.range, _MEMBER)}.{macro}({names}, {bodies})"
+            bodies = [_text(body) for body in (node.condition, node.result) if body is not None]
+            return f"{_text(node.range, _MEMBER)}.{macro}({names}, {', '.join(bodies)})"
         case Bind(var=var, value=value, body=body):
             return f"cel.bind({var}, {_text(value)}, {_text(body)})"
         case OptMap(target=target, var=var, body=body, flat=flat):
@@ -72,43 +74,29 @@ def _text(node: Expr, rank: int = 0) -> str:
             assert_never(node)
 
 
-def _call(node: Call) -> str:
+def _operation(node: Call) -> str:
     match node:
         case Call(function="_?_:_", args=(condition, yes, no)):
             return f"{_text(condition, 1)} ? {_text(yes, 1)} : {_text(no)}"
-        case Call(function=function, args=(left, right)) if operator := _OPERATORS.get(function):
-            rank = PRECEDENCE[operator]
-            right_rank = rank if operator in ("&&", "||") else rank + 1
-            return f"{_text(left, rank)} {operator} {_text(right, right_rank)}"
-        case Call(function=function, args=(operand,)) if operator := _UNARY_OPERATORS.get(function):
-            text = _text(operand, _MEMBER)
-            # -1 is a literal, and the minus of -1.f() its target's
-            return f"{operator}({text})" if operator == "-" and text[0] in "-0123456789" else operator + text
         case Call(function="_[_]", args=(operand, key)):
             return f"{_text(operand, _MEMBER)}[{_text(key)}]"
         case Call(function="_[?_]", args=(operand, key)):
             return f"{_text(operand, _MEMBER)}[?{_text(key)}]"
-        case Call(function="_?._", args=(operand, Literal(kind="string", value=field))):
+        case Call(function="_?._", args=(operand, Literal(value=field))):
             return f"{_text(operand, _MEMBER)}.?{_field(field)}"
-        case Call(function=function, args=args, target=target):
-            name = function if target is None else f"{_text(target, _MEMBER)}.{function}"
-            return f"{name}({', '.join(map(_text, args))})"
-
-
-def _rank(function: str) -> int:
-    if function == "_?_:_":
-        return _CONDITIONAL
-    if function in _UNARY_OPERATORS:
-        return _UNARY
-    return PRECEDENCE.get(_OPERATORS.get(function, ""), _MEMBER)
-
-
-def _entry(entry: Entry) -> str:
-    return f"{'?' * entry.optional}{_text(entry.key)}: {_text(entry.value)}"
-
-
-def _field_init(init: FieldInit) -> str:
-    return f"{'?' * init.optional}{_field(init.field)}: {_text(init.value)}"
+        case Call(function=function, args=(left, right)):
+            rank = _RANKS[function]
+            operator = _BINARY[function]
+            return f"{_text(left, rank)} {operator} {_text(right, rank if operator in ('&&', '||') else rank + 1)}"
+        case Call(function=function, args=(operand,)):
+            text = _text(operand, _MEMBER)
+            if (
+                function == "-_" and text[0] in "-0123456789"
+            ):  # -1 is a literal, and the minus of -1.f() is its target's
+                text = f"({text})"
+            return function[0] + text
+        case _:
+            raise AssertionError(f"no operation: {node}")
 
 
 _IDENTIFIER = re.compile(r"(?!(?:true|false|null|in)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
