@@ -198,9 +198,9 @@ def equal(a: Value, b: Value) -> bool:
 def compare(a: Value, b: Value) -> int:
     """-1, 0 or 1, for `<` and its like. Raises EvaluationError for what has no order, NaN included."""
     kind, other = type(a), type(b)
+    if a != a or (kind in _NUMBERS and b != b):
+        raise EvaluationError("NaN values cannot be ordered")
     if kind in _NUMBERS and other in _NUMBERS:
-        if a != a or b != b:
-            raise EvaluationError("NaN values cannot be ordered")
         if float in (kind, other):
             a, b = float(a), float(b)
     elif kind is not other or kind not in _ORDERED:

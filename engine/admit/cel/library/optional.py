@@ -62,7 +62,8 @@ def value(optional: Optional) -> Value:
     "optional.none().or(optional.of(1)) == optional.of(1)",
     id="optional_or_optional",
 )
-def or_(optional: Optional, other: Optional) -> Optional:
+@optional_overload("or(optional_type(V), dyn) -> dyn", id="or_dyn", declared=False)
+def or_(optional: Optional, other: Value) -> Value:
     """The first if it has a value, else the second."""
     return optional if optional.present else other
 

@@ -97,6 +97,8 @@ def _declare_order(operator: str, holds: Callable[[int, int], bool], doc: str, *
         overload(signature, *(examples if a == b == "int" else ()), since=0 if a == b else 28)(ordered)
         if "double" in (a, b):
             overload(signature, since=None)(ordered_or_nan)
+    overload(f"{operator}(double, dyn) -> bool", declared=False)(ordered)  # NaN is looked for before the types agree
+    overload(f"{operator}(double, dyn) -> bool", declared=False, since=None)(ordered_or_nan)
 
 
 _declare_order("_<_", lt, "Whether the first is less.", "1 < 2", "'a' < 'b'", "false < true", "dyn(1) < 1.5")
@@ -428,7 +430,7 @@ def string_to_duration(text: str) -> Duration:
 @overload(
     "duration(int) -> google.protobuf.Duration",
     until=37,
-    fails={"duration(1)": "type conversion error from 'int' to 'google.protobuf.Duration'"},
+    fails={"duration(0 + 1)": "type conversion error from 'int' to 'google.protobuf.Duration'"},
 )
 def int_to_duration(value: int) -> Duration:
     """An error: cel-go declared the conversion for long, and never had it."""
