@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr, Select, rebuild
+from admit.cel.env import Declarations
 from admit.cel.evaluate import evaluate
 from admit.cel.types import BOOL, Type
 from admit.cel.values import Uint
@@ -28,24 +30,24 @@ def literal(value: Any, span: Span, type_: Type | None = None) -> Literal:
     return Literal(_KINDS.get(type(value), "constant"), value, span=span, type=type_)
 
 
-def fold(node: Expr) -> Expr:
+def fold(node: Expr, within: Declarations) -> Expr:
     """The expression with its constant parts computed. It has the same value, or error, for every input."""
-    node = rebuild(node, fold)
+    node = rebuild(node, partial(fold, within=within))
     match node:
         case Call(function="_&&_" | "_||_" as operator, args=(a, b)):
             return _connective(node, a, b, operator == "_||_")
         case Call(function="_?_:_", args=(Literal(kind="bool", value=condition), a, b)):
             return a if condition else b
         case Call() if all(isinstance(operand, Literal) for operand in node.operands):
-            return _computed(node)
+            return _computed(node, within)
         case Select(operand=Literal()):
-            return _computed(node)
+            return _computed(node, within)
         case ListExpr(items=items, optional=optional) if not optional and _literals(items):
-            return _computed(node)
+            return _computed(node, within)
         case MapExpr(entries=entries) if all(
             not entry.optional and _literals((entry.key, entry.value)) for entry in entries
         ):
-            return _computed(node)
+            return _computed(node, within)
         case _:
             return node
 
@@ -65,8 +67,8 @@ def _literals(nodes: tuple[Expr, ...]) -> bool:
     return all(isinstance(node, Literal) for node in nodes)
 
 
-def _computed(node: Expr) -> Expr:
+def _computed(node: Expr, within: Declarations) -> Expr:
     try:
-        return literal(evaluate(node, {}), node.span, node.type)
+        return literal(evaluate(node, {}, within), node.span, node.type)
     except EvaluationError:
         return node

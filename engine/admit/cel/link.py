@@ -45,17 +45,21 @@ class Environment:
 
     def compile(self, text: str | Source) -> Program:
         """The program of an expression. Raises CompileError with every issue of it."""
-        return link(check(parse_in(self.declarations, text), self.declarations), tuple(self.declarations.variables))
+        checked = check(parse_in(self.declarations, text), self.declarations)
+        return link(checked, tuple(self.declarations.variables), self.declarations)
 
 
 def parse_in(declarations: Declarations, text: str | Source) -> Expr:
     """The expression's tree, in the syntax that the declarations allow."""
-    return parse(text, **declarations.syntax)
+    return parse(
+        text, backquotes=declarations.backquotes, two_variable=declarations.two_variables, bind=declarations.bind
+    )
 
 
 def link(
     expr: Expr,
     parameters: Sequence[str],
+    within: Declarations,
     name: str = "program",
     definitions: Mapping[str, Expr] = MappingProxyType({}),
 ) -> Program:
@@ -66,10 +70,11 @@ def link(
 
     def exact(**variables: Value) -> Value:
         given = {name: value for name, value in variables.items() if value is not UNBOUND}
-        return evaluate(expr, _Activation(given, definitions) if definitions else given)
+        return evaluate(expr, _Activation(given, definitions, within) if definitions else given, within)
 
     try:
-        code = emit(fold(expr), parameters, exact, name, {k: fold(v) for k, v in definitions.items()})
+        folded = {variable: fold(definition, within) for variable, definition in definitions.items()}
+        code = emit(fold(expr, within), parameters, exact, within.kubernetes, name, folded)
         program = load(code, expr.span)
     except (Unfit, RecursionError, MemoryError, SyntaxError):  # CPython's own bounds: the exact form has none of them
         code = emit_exact(expr, parameters, exact, name)
@@ -83,9 +88,10 @@ def link(
 class _Activation(dict[str, Value]):
     """Variables by name; a definition is evaluated when it is first asked for, its error kept as well."""
 
-    def __init__(self, given: Mapping[str, Value], definitions: Mapping[str, Expr]) -> None:
+    def __init__(self, given: Mapping[str, Value], definitions: Mapping[str, Expr], within: Declarations) -> None:
         super().__init__(given)
         self._definitions = definitions
+        self._within = within
         self._errors: dict[str, EvaluationError] = {}
 
     def __missing__(self, name: str) -> Value:
@@ -94,7 +100,7 @@ class _Activation(dict[str, Value]):
         if name not in self._definitions:
             raise KeyError(name)
         try:
-            value = self[name] = evaluate(self._definitions[name], self)
+            value = self[name] = evaluate(self._definitions[name], self, self._within)
         except EvaluationError as error:
             self._errors[name] = error
             raise

@@ -35,14 +35,16 @@ def emit(
     expr: Expr,
     parameters: Sequence[str],
     exact: Callable[..., Any],
+    kubernetes: int | None,
     name: str = "program",
     definitions: Mapping[str, Expr] = MappingProxyType({}),
 ) -> Code:
     """The function of the parameters that gives the expression's value, or hands over to `exact` (by keyword).
 
-    `definitions`: variables that stand for expressions. Raises Unfit where the expression has no fast form.
+    `definitions`: variables that stand for expressions; `kubernetes`: the minor whose functions are called. Raises
+    Unfit where the expression has no fast form.
     """
-    emitter = Emitter(parameters)
+    emitter = Emitter(parameters, kubernetes)
     for variable, definition in definitions.items():
         emitter.define(variable, definition)
     expr = emitter.prepare(expr)

@@ -16,10 +16,9 @@ from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Lite
 from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
 from admit.cel.emit.names import Numbering, Renamer
 from admit.cel.emit.native import NATIVE
-from admit.cel.library import dispatch
+from admit.cel.library import dispatcher
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import Kind, Type
-from admit.cel.values import make_map
 from admit.source import UNKNOWN, Span
 
 DEEPEST_LOOP = 12
@@ -48,8 +47,9 @@ _MISSING = type("Missing", (), {"__slots__": (), "__repr__": lambda self: "<miss
 class Emitter:
     """Emits expressions over one set of parameters into one function; what one has found out, the next one uses."""
 
-    def __init__(self, parameters: Sequence[str]) -> None:
+    def __init__(self, parameters: Sequence[str], kubernetes: int | None = None) -> None:
         self.frame = Frame(parameters)
+        self.kubernetes = kubernetes
         self.parameters = frozenset(parameters)
         self.variables: dict[str, Py] = {}
         self.definitions: dict[str, Expr] = {}
@@ -94,6 +94,10 @@ class Emitter:
                     self._settle_one_of(operands, wanted, exit, span)
             case Call(function="_?_:_", args=(condition, a, b)):
                 self._branch(condition, partial(self._settle, a, wanted, exit), partial(self._settle, b, wanted, exit))
+            case Comprehension(macro="exists", var2=None, var=var, condition=predicate) if (
+                _wanted_text(predicate, var) is not None
+            ):
+                self._leave(self.test(node), wanted, exit, span)
             case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate):
                 if (macro == "all") is not wanted:
                     self.loop(node, partial(self._settle, predicate, not wanted, _break(span)), exit.stmts)
@@ -181,6 +185,11 @@ class Emitter:
                 return negated(self.test(a), span)
             case Call(function="_&&_" | "_||_" as operator, args=(a, b)):
                 return self._connective(operator == "_&&_", a, b, span)
+            case Comprehension(macro="exists", var2=None, var=var, condition=condition) if (
+                text := _wanted_text(condition, var)
+            ) is not None:
+                container = self._iterable(node.range)
+                return quote("text in container", span, text=constant(text, span), container=container.code)
             case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate):
                 start = macro == "all"
                 flag = self._flag(start, span)
@@ -252,12 +261,7 @@ class Emitter:
             case Comprehension(macro="filter" | "map", var2=None) if not self.numbering.shared(range_):
                 self._loop(range_.range, range_.var, partial(self._fused, range_, var, body), orelse, span)
                 return
-        source = self.operand(range_)
-        if self.frame.kind(source) != "list":
-            kinds = ("list", "dict")
-            if range_.type is not None and range_.type.kind is Kind.MAP:
-                kinds = ("dict", "list")
-            source = self.frame.guard(source, range_.span, *kinds)
+        source = self._iterable(range_)
         self.frame.loops += 1
         if self.frame.loops > DEEPEST_LOOP:
             raise Unfit("loops nested too deep")
@@ -271,6 +275,28 @@ class Emitter:
         target = ast.copy_location(ast.Name(item, ast.Store()), quote("x", span))
         loop = ast.For(target, source.code, inner or [ast.Pass()], list(orelse))
         self.frame.block.append(ast.fix_missing_locations(ast.copy_location(loop, target)))
+
+    def _iterable(self, node: Expr) -> Py:
+        """A list, or a dict for its keys."""
+        if isinstance(node, Call) and node.function == "_+_":
+            return self._concatenation(node)
+        source = self.operand(node)
+        if self.frame.kind(source) == "list":
+            return source
+        kinds = ("dict", "list") if node.type is not None and node.type.kind is Kind.MAP else ("list", "dict")
+        return self.frame.guard(source, node.span, *kinds)
+
+    def _concatenation(self, node: Expr) -> Py:
+        """A list; of a sum of lists, mostly empty ones, no more is copied than must be."""
+        if not (isinstance(node, Call) and node.function == "_+_"):
+            return self.frame.guard(self.operand(node), node.span, "list")
+        key = ("list", self.numbering.of(node))
+        known = self.frame.known.get(key)
+        if known is None:
+            a, b = (self.frame.named(self._concatenation(arg), arg.span) for arg in node.args)
+            joined = Py(quote("a + b if b else a", node.span, a=a.code, b=b.code), "list")
+            known = self.frame.known[key] = self.frame.named(joined, node.span)
+        return known
 
     def _fused(self, node: Comprehension, var: str, body: Callable[[], None]) -> None:
         if node.condition is not None:
@@ -370,17 +396,24 @@ class Emitter:
         return Py(quote("name", span, name=name), kind, element)
 
     def _map(self, node: MapExpr) -> Py:
-        pairs = [(self.value(entry.key), self.value(entry.value)) for entry in node.entries]
-        made = quote("x", node.span)
-        keys = {key.literal.value for key, _ in pairs if key.literal is not None and key.literal.kind == "string"}
-        if len(keys) == len(pairs):
-            code: ast.expr = ast.Dict([key.code for key, _ in pairs], [value.code for _, value in pairs])
-            return Py(ast.copy_location(code, made), "dict", "str")
-        items: list[ast.expr] = [
-            ast.copy_location(ast.Tuple([key.code, value.code], ast.Load()), made) for key, value in pairs
-        ]
-        listed = ast.copy_location(ast.List(items, ast.Load()), made)
-        return Py(quote("make(pairs)", node.span, make=self.frame.helper(make_map, "make_map"), pairs=listed))
+        """A map of strings; keys that are not literals must turn out to be different ones."""
+        span = node.span
+        keys = [self.frame.guard(self.value(entry.key), span, "str") for entry in node.entries]
+        values = [self.value(entry.value) for entry in node.entries]
+        code = ast.copy_location(ast.Dict([k.code for k in keys], [v.code for v in values]), quote("x", span))
+        made = Py(code, "dict", "str")
+        literals = {key.literal.value for key in keys if key.literal is not None}
+        if len(literals) < len(keys):
+            made = self.frame.named(made, span)
+            self.frame.emit(
+                "if len(made) != count: raise surprise",
+                span,
+                made=made.code,
+                count=constant(len(keys), span),
+                len=self.frame.helper(len, "len"),
+                surprise=self.frame.helper(Surprise, "Surprise"),
+            )
+        return made
 
     def _collected(self, node: Comprehension) -> Py:
         """The list that `filter` or `map` gives."""
@@ -422,9 +455,11 @@ class Emitter:
                 return quote("name", node.span, name=name)
             case Call(function="_?._" | "_[?_]", args=(operand, Literal(kind="string", value=str(field)))):
                 pass
-            case Select(operand=operand, field=field, test=False):
+            case Select(operand=operand, field=field, test=False) if _is_optional(operand.type):
                 pass
-            case Call(function="_[_]", args=(operand, Literal(kind="string", value=str(field)))):
+            case Call(function="_[_]", args=(operand, Literal(kind="string", value=str(field)))) if _is_optional(
+                operand.type
+            ):
                 pass
             case _:
                 raise Unfit("an optional of another form")
@@ -464,7 +499,7 @@ class Emitter:
         native = NATIVE.get(node.function)
         made = None if native is None else native(self.frame, span, operands)
         if made is None:
-            call = self.frame.helper(_caller(node.function), node.function.strip("_"))
+            call = self.frame.helper(dispatcher(node.function, self.kubernetes), _word(node.function))
             code = quote("call()", span, call=call)
             assert isinstance(code, ast.Call)
             code.args = [operand.code for operand in operands]
@@ -485,20 +520,28 @@ class Emitter:
 
 _TYPED_OPERATORS = {"_+_", "_-_", "_*_", "_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "@in"}
 
-_CALLERS: dict[str, Callable[..., Any]] = {}
 
-
-def _caller(function: str) -> Callable[..., Any]:
-    """The function for arguments of any kinds."""
-    if function not in _CALLERS:
-        _CALLERS[function] = lambda *args: dispatch(function, args)
-    return _CALLERS[function]
+def _word(function: str) -> str:
+    """A name for a function in generated code."""
+    name = function.replace(".", "_")
+    return name if name.isidentifier() and name.isascii() else "call"
 
 
 def _kind_of_result(node: Call) -> str:
     """The kind that the library's function gives; "" where the result is an element of what it was given."""
     names = {overload.result.name for overload in node.overloads}
     return KIND_OF_TYPE.get(names.pop(), "") if len(names) == 1 else ""
+
+
+def _wanted_text(condition: Expr | None, var: str) -> str | None:
+    """The text of `x == 'text'`, x being the variable."""
+    match condition:
+        case (
+            Call(function="_==_", args=(Ident(name=name), Literal(kind="string", value=str(text))))
+            | Call(function="_==_", args=(Literal(kind="string", value=str(text)), Ident(name=name)))
+        ) if name == var:
+            return text
+    return None
 
 
 def _is_optional(type_: Type | None) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from admit.cel.ast import Literal
 from admit.cel.quote import constant, quote, statements
 from admit.cel.values import Duration, Optional, Timestamp, Uint
+from admit.errors import EvaluationError
 from admit.source import UNKNOWN, Span
 
 
@@ -18,7 +19,7 @@ class Surprise(Exception):
     """Raised by generated code where the fast form does not hold; the exact form decides."""
 
 
-SURPRISES = (Surprise, KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, ArithmeticError)
+SURPRISES = (Surprise, EvaluationError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 """What ends the fast form. Not NameError and the like: those would be our mistakes."""
 
 KINDS: dict[str, type] = {

@@ -22,13 +22,18 @@ class Renamer:
             case Literal() | Ident():
                 return node
             case Comprehension():
-                inner, var = self._bind(scope, node.var)
+                range_ = self.rename(node.range, scope)
+                match range_:
+                    case Comprehension(macro="filter", var2=None, var=var) if node.var2 is None:
+                        inner = {**scope, node.var: var}  # it stands for the same elements
+                    case _:
+                        inner, var = self._bind(scope, node.var)
                 var2 = None
                 if node.var2 is not None:
                     inner, var2 = self._bind(inner, node.var2)
                 return replace(
                     node,
-                    range=self.rename(node.range, scope),
+                    range=range_,
                     var=var,
                     var2=var2,
                     condition=None if node.condition is None else self.rename(node.condition, inner),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from admit.cel.ast import Literal
 from admit.cel.emit.frame import Frame, Py, Surprise
 from admit.cel.quote import constant, quote
 from admit.cel.regex import plan
+from admit.cel.times import parse_duration, parse_timestamp
 from admit.cel.values import equal
 from admit.errors import EvaluationError
 from admit.source import Span
@@ -22,6 +24,9 @@ Native: TypeAlias = Callable[[Frame, Span, tuple[Py, ...]], Py | None]
 
 EXACT = 2**53
 """Up to here doubles hold every integer, and Python compares int and float as CEL does."""
+
+LONGEST_REMEMBERED = 64
+"""Characters of a text whose result is kept; a bound on what a client can make us remember."""
 
 _NUMBERS = ("int", "float")
 _SAME = {"str", "int", "bool", "bytes", "NoneType", "Duration", "Timestamp"}
@@ -90,8 +95,8 @@ def _order(template: str) -> Native:
 
 def _nanoseconds(value: Py, span: Span) -> ast.expr:
     if value.literal is not None:
-        return constant(value.literal.value.ns, span)
-    return quote("a.ns", span, a=value.code)
+        return constant(value.literal.value.nanoseconds, span)
+    return quote("a.nanoseconds", span, a=value.code)
 
 
 def _shared_kind(frame: Frame, a: Py, b: Py) -> str:
@@ -242,6 +247,28 @@ def _string(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
     return Py(text, "str")
 
 
+def _remembered(kind: str, parse: Callable[[str], object]) -> Native:
+    """A function of a short text, whose results are kept: the same few annotations come again and again."""
+    cached = lru_cache(maxsize=1024)(parse)
+
+    def native(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
+        (a,) = operands
+        if frame.kind(a) not in ("", "str"):
+            return None
+        a = frame.guard(frame.named(a, span), span, "str")
+        frame.emit(
+            "if len(a) > longest: raise surprise",
+            span,
+            a=a.code,
+            longest=constant(LONGEST_REMEMBERED, span),
+            len=frame.helper(len, "len"),
+            surprise=frame.helper(Surprise, "Surprise"),
+        )
+        return Py(quote("parse(a)", span, a=a.code, parse=frame.helper(cached, kind.lower())), kind)
+
+    return native
+
+
 def _join(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
     items = operands[0]
     separator = operands[1] if len(operands) == 2 else Py(constant("", span), "str")
@@ -274,6 +301,8 @@ NATIVE: Mapping[str, Native] = {
     "contains": _contains,
     "matches": _matches,
     "string": _string,
+    "duration": _remembered("Duration", parse_duration),
+    "timestamp": _remembered("Timestamp", parse_timestamp),
     "join": _join,
     "dyn": _identity,
 }
