@@ -1,0 +1,77 @@
+"""Types from OpenAPI schemas, and values by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from admit.cel.schema import declared, escape, typed
+from admit.cel.values import encode
+
+TYPES: list[tuple[dict[str, Any], str, dict[str, dict[str, str]]]] = [
+    ({"type": "integer"}, "int", {}),
+    ({"type": "number"}, "double", {}),
+    ({"type": "string", "format": "date-time"}, "google.protobuf.Timestamp", {}),
+    ({"type": "string", "format": "byte"}, "bytes", {}),
+    ({"type": "string", "format": "uuid"}, "string", {}),
+    ({"x-kubernetes-int-or-string": True}, "dyn", {}),
+    ({"type": "array", "items": {"type": "boolean"}}, "list(bool)", {}),
+    ({"type": "object", "additionalProperties": {"type": "integer"}}, "map(string, int)", {}),
+    ({"type": "object", "additionalProperties": True}, "map(string, dyn)", {}),
+    (
+        {
+            "type": "object",
+            "properties": {
+                "a-b": {"type": "string"},
+                "in": {"type": "array", "items": {"type": "object", "properties": {"x": {"type": "integer"}}}},
+                "é": {"type": "string"},
+                "free": {"x-kubernetes-preserve-unknown-fields": True},
+            },
+        },
+        "S",
+        {"S": {"a__dash__b": "string", "__in__": "list(S.in.@items)"}, "S.in.@items": {"x": "int"}},
+    ),
+]
+
+
+@pytest.mark.parametrize("schema, expected, objects", TYPES)
+def test_declared(schema: dict[str, Any], expected: str, objects: dict[str, dict[str, str]]) -> None:
+    type, types = declared(schema, "S")
+    assert str(type) == expected
+    assert {name: {field: str(t) for field, t in fields.items()} for name, fields in types.items()} == objects
+
+
+VALUES: list[tuple[dict[str, Any], Any, Any]] = [
+    ({"type": "number"}, 1, {"double": "1.0"}),
+    ({"type": "integer"}, 1, {"int": "1"}),
+    ({"type": "string", "format": "duration"}, "90s", {"duration": "90s"}),
+    ({"type": "string", "format": "byte"}, "aGk=", {"bytes": "aGk="}),
+    ({"type": "array", "items": {"type": "number"}}, [1], {"list": [{"double": "1.0"}]}),
+]
+
+
+@pytest.mark.parametrize("schema, value, expected", VALUES)
+def test_typed(schema: dict[str, Any], value: Any, expected: Any) -> None:
+    assert encode(typed(schema, value)) == expected
+
+
+def test_typed_fields() -> None:
+    schema = {"type": "object", "properties": {"a-b": {"type": "number"}, "é": {"type": "string"}}}
+    assert repr(typed(schema, {"a-b": 1, "é": "x"})) == "{'a__dash__b': 1.0}"
+
+
+NAMES = [
+    ("a", "a"),
+    ("a__b", "a__underscores__b"),
+    ("a___b", "a__underscores___b"),
+    ("a.b-c/d", "a__dot__b__dash__c__slash__d"),
+    ("namespace", "__namespace__"),
+    ("1a", None),
+    ("a b", None),
+]
+
+
+@pytest.mark.parametrize("name, expected", NAMES)
+def test_escape(name: str, expected: str | None) -> None:
+    assert escape(name) == expected
