@@ -35,6 +35,7 @@ SCHEMA_FAULTS = [
         '2:45: the default is not valid: b: Invalid value: "integer": b in body must be of type string: "integer"',
     ),
     ("type: object\nanyOf: [{properties: {a: {default: 1}}}]", "2:27: 'default' cannot stand inside of 'anyOf'"),
+    ("type: object\nnot: " + "{not: " * 190 + "{}" + "}" * 190, "2:606: schemas are nested too deeply"),
     ("type: object\nx-kubernetes-validations: [{rule: 'self.a'}]", "2:36: undefined field 'a'"),
     ("type: object\nx-kubernetes-validations: [{rule: 'true +'}]", "2:42: Syntax error: "),
     ("type: object\nx-kubernetes-validations: [{rule: '1'}]", "2:36: must evaluate to bool but got int"),
@@ -224,6 +225,14 @@ def test_rule_about_all_settings() -> None:
 def test_settings_of_another_type() -> None:
     (problem,) = validate(PORTS, ["x"])
     assert str(problem) == 'Invalid value: "array": body must be of type object: "array"'
+
+
+def test_deepest() -> None:
+    schema = schema_of("type: object\nproperties: {v: " + "{type: array, items: " * 97 + "{type: string}" + "}" * 98)
+    value: Any = ["x"]
+    for _ in range(96):
+        value = [value]
+    assert not validate(schema, {"v": value})
 
 
 def test_no_schema() -> None:

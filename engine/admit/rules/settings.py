@@ -90,6 +90,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "reason": ("FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"),
 }
 _RULE_FIELDS = ("rule", "message", "messageExpression", "reason", "fieldPath")
+_DEEPEST = 100  # levels of the document
 _JUNCTORS = ("allOf", "anyOf", "oneOf", "not")
 _NOT_IN_JUNCTORS = ("default", "nullable", "additionalProperties", "x-kubernetes-validations")
 
@@ -106,6 +107,9 @@ class _Reader:
         """`inside` is the junctor that the schema is in: there it need not say a type, and may not say all."""
         if not isinstance(written, dict):
             self.fault(f"expected a schema but found {kind_of(written)}", place)
+            return None
+        if len(place) > _DEEPEST:
+            self.fault("schemas are nested too deeply", place)
             return None
         before = len(self.faults)
         for keyword, value in written.items():
