@@ -15,10 +15,12 @@ from admit.rules.shapes import (
     Day,
     Field,
     Flag,
+    Form,
     ListOf,
     Loops,
     MapOf,
     Message,
+    Name,
     Operand,
     Record,
     SchemaOf,
@@ -140,7 +142,7 @@ VALIDATION = Record(
         "reason": Field(Choice(("Forbidden", "Invalid", "RequestEntityTooLarge")), "Decides the status code."),
         "severity": Field(SEVERITY, "How bad it is; default the policy's."),
     },
-    forms=(("expression",), *(("value", test) for test in TESTS)),
+    forms=(Form(("expression",)), *(Form(("value", test)) for test in TESTS)),
 )
 
 
@@ -160,7 +162,10 @@ def _mutation_table() -> Record:
             "forEach": FOR_EACH,
             "when": WHEN,
         },
-        forms=(("set", "to"), ("add", "to"), ("remove", "from"), ("applyConfiguration",), ("jsonPatch",)),
+        forms=(
+            *(Form(fields, ("forEach", "when")) for fields in (("set", "to"), ("add", "to"), ("remove", "from"))),
+            *(Form((patch,)) for patch in PATCHES),
+        ),
     )
 
 
@@ -235,7 +240,7 @@ POLICY_SPEC = Record(
             "The kind of the parameter objects, `params`.",
         ),
         "policies": Field(
-            ListOf(Text(), at_least=1, unique="."), "Of a profile: its policies, instead of rules of its own."
+            ListOf(Name(), at_least=1, unique="."), "Of a profile: its policies, instead of rules of its own."
         ),
         "messageExpression": Field(Cel(), "Of a profile: one message of all its findings, where it denies."),
     },
@@ -247,7 +252,7 @@ EXCEPTION = Record(
     {
         "name": Field(Text(NAME, "a name"), "The exception's name.", required=True),
         "reason": Field(Text(), "Why it is granted, and by whom.", required=True),
-        "rules": Field(ListOf(Text(), at_least=1, unique="."), "Names of validations; left out: the whole policy."),
+        "rules": Field(ListOf(Name(), at_least=1, unique="."), "Names of validations; left out: the whole policy."),
         "mutations": Field(Flag(), "Whether the mutations are skipped too."),
         "expires": Field(Day(), "The last day on which it holds (UTC)."),
         "when": Field(Cel(), "Where it holds; left out: always."),
@@ -258,7 +263,7 @@ BINDING_SPEC = Record(
     "PolicyBindingSpec",
     dict,
     {
-        "policyName": Field(Text(), "A policy of the rule set, or the path of one in the library.", required=True),
+        "policyName": Field(Name(), "A policy of the rule set, or the path of one in the library.", required=True),
         "settings": Field(Settings(), "Settings, as the policy's schema has them."),
         "validationActions": Field(
             ListOf(Choice(("Deny", "Warn", "Audit")), at_least=1, unique="."), "What a violation causes; default Deny."
@@ -277,7 +282,7 @@ BINDING_SPEC = Record(
                         Choice(("Allow", "Deny")), "What it means where there is none.", required=True
                     ),
                 },
-                forms=(("name",), ("selector",)),
+                forms=(Form(("name",)), Form(("selector",))),
             ),
             "The parameter objects, `params`.",
         ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from admit.errors import Fault
 from admit.rules.fields import API_VERSION, DOCUMENTS
-from admit.rules.model import Binding, Member, Policy, RuleSet
+from admit.rules.model import Binding, Policy, Reference, RuleSet
 from admit.rules.profiles import members, settings_of
 from admit.rules.read import INVALID, Reader, near
 from admit.rules.schema import validate
@@ -81,7 +81,7 @@ class _Contents:
     def rule_set(self) -> RuleSet:
         """What is in force: the bindings, and the policies that neither a binding nor a profile names."""
         named = {member.name for entry, _ in self.entries if isinstance(entry, Policy) for member in entry.policies}
-        named |= {entry.policy_name for entry, _ in self.entries if isinstance(entry, Binding)}
+        named |= {entry.policy.name for entry, _ in self.entries if isinstance(entry, Binding)}
         bindings: list[Binding] = []
         names: set[str] = set()
         for entry, document in self.entries:
@@ -89,7 +89,7 @@ class _Contents:
                 self._complete(entry, ())
                 if entry.name in named:
                     continue
-                binding = Binding(entry.name, entry.name, span=entry.span)
+                binding = Binding(entry.name, Reference(entry.name, span=entry.span), span=entry.span)
             else:
                 binding = entry
             if binding.name in names:
@@ -99,8 +99,9 @@ class _Contents:
                 bindings.append(binding)
         return RuleSet(self.policies, tuple(bindings), tuple(self.data))
 
-    def _find(self, name: str, wanted: Member) -> Policy | None:
+    def _find(self, wanted: Reference) -> Policy | None:
         """The policy, of the rule set or else of the library."""
+        name = wanted.name
         if name not in self.policies and name in self.library:
             self.policies[name] = self.library[name]
         if name not in self.policies and name not in self.unsound:
@@ -115,14 +116,13 @@ class _Contents:
             if member.name in (*above, policy.name):
                 self.faults.append(Fault(f"the profile {member.name!r} is a member of itself", member.span))
                 return False
-            inner = self._find(member.name, member)
+            inner = self._find(member)
             complete = inner is not None and self._complete(inner, (*above, policy.name)) and complete
         return complete
 
     def _fits(self, binding: Binding, document: Document) -> bool:
         """Whether there is such a policy, with such settings and rules."""
-        place = document.span(("spec", "policyName"))
-        policy = self._find(binding.policy_name, Member(binding.policy_name, span=place))
+        policy = self._find(binding.policy)
         if policy is None or not self._complete(policy, ()):
             return False
         faults = [*self._settings_faults(binding, policy, document)]
@@ -169,7 +169,8 @@ def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapp
         return None
     name, span = written["metadata"]["name"], document.span(("metadata", "name"))
     if kind == "PolicyBinding":
-        binding = Binding(name, **written["spec"], span=span)
+        spec = written["spec"]
+        binding = Binding(name, spec.pop("policy_name"), **spec, span=span)
         faults += binding_faults(binding, document)
         return binding
     policy = _policy(name, written["spec"], document)
@@ -179,10 +180,7 @@ def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapp
 
 def _policy(name: str, spec: dict[str, Any], document: Document) -> Policy:
     rules = (replace(v, name=v.name or f"validations[{i}]") for i, v in enumerate(spec.pop("validations", ())))
-    names = enumerate(spec.pop("policies", ()))
-    members = (Member(member, span=document.span(("spec", "policies", i))) for i, member in names)
-    span = document.span(("metadata", "name"))
-    return Policy(name, validations=tuple(rules), policies=tuple(members), **spec, span=span)
+    return Policy(name, validations=tuple(rules), **spec, span=document.span(("metadata", "name")))
 
 
 def _name(document: Document) -> set[str]:

@@ -140,7 +140,7 @@ class Bound:
 
 def lower(binding: model.Binding, policies: Mapping[str, model.Policy], kubernetes: str) -> tuple[Bound, list[Fault]]:
     """The binding in plain CEL, checked for that version of Kubernetes, and what is wrong with its expressions."""
-    policy = policies[binding.policy_name]
+    policy = policies[binding.policy.name]
     faults: list[Fault] = []
     lowered = []
     for prefix, member in members(policy, policies):

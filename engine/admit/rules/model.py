@@ -178,8 +178,8 @@ class ParamRef(Written):
 
 
 @dataclass(frozen=True, slots=True)
-class Member(Written):
-    """A policy that a profile names."""
+class Reference(Written):
+    """The name of a policy or of a rule, where something else names it."""
 
     name: str
 
@@ -205,7 +205,7 @@ class Policy(Written):
     audit_annotations: tuple[AuditAnnotation, ...] = ()
     failure_policy: FailurePolicy = "Fail"
     param_kind: ParamKind | None = None
-    policies: tuple[Member, ...] = ()
+    policies: tuple[Reference, ...] = ()
     message_expression: Expr | None = None
 
     @property
@@ -225,14 +225,14 @@ class RuleException(Written):
 
     name: str
     reason: str
-    rules: tuple[str, ...] | None = None
+    rules: tuple[Reference, ...] | None = None
     mutations: bool = False
     expires: date | None = None
     when: Expr | None = None
 
     def covers(self, rule: str) -> bool:
         """Whether it is about the rule: MEMBER covers MEMBER/RULE."""
-        return self.rules is None or any(rule == name or rule.startswith(f"{name}/") for name in self.rules)
+        return self.rules is None or any(f"{rule}/".startswith(f"{each.name}/") for each in self.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class Binding(Written):
     """A policy in force. `settings` is as written, validated, without the defaults."""
 
     name: str
-    policy_name: str
+    policy: Reference
     settings: Mapping[str, Any] = field(default_factory=dict)
     validation_actions: tuple[Action, ...] = ("Deny",)
     match_resources: MatchResources | None = None

@@ -25,6 +25,7 @@ from admit.rules.shapes import (
     Loops,
     MapOf,
     Message,
+    Name,
     Operand,
     Record,
     SchemaOf,
@@ -85,6 +86,10 @@ class Reader:
                 return {key: v for key, v in read.items() if v is not INVALID}
             case Loops():
                 return self._loops(value, place)
+            case Name():
+                if isinstance(value, str):
+                    return model.Reference(value, span=self.document.span(place))
+                return self._expected("a name", value, place)
             case Text():
                 return self._text(shape, value, place)
             case Choice(words=words):
@@ -128,15 +133,17 @@ class Reader:
                 self.fault(f"unknown field {name!r}{near(name, record.fields)}", (*place, name), key=True)
             elif _present(inner, field):
                 written[name] = self.read(field.shape, inner, (*place, name))
+        key = isinstance(place[-1], str) if place else False
         missing = [name for name, field in record.fields.items() if field.required and name not in written]
         for name in missing:
-            self.fault(f"the field {name!r} is required", place, key=True)
-        formed = {name for form in record.forms for name in form}
-        found = {name for name in written if name in formed}
-        if record.forms and all(found != set(form) for form in record.forms):
-            self.fault(f"expected {_forms(record)}, but found {_listed(sorted(found))}", place)
+            self.fault(f"the field {name!r} is required", place, key)
+        formed = record.formed.intersection(written)
+        if record.forms and not any(form.fits(formed) for form in record.forms):
+            if written.keys() == value.keys() - {n for n, v in value.items() if v is None}:  # nothing is misspelt
+                self.fault(f"expected {_forms(record)}, but found {_listed(sorted(formed))}", place, key)
             return INVALID
-        if missing or any(v is INVALID and (record.fields[n].required or n in formed) for n, v in written.items()):
+        needed = {name for name, field in record.fields.items() if field.required} | formed
+        if missing or any(written[name] is INVALID for name in needed):
             return INVALID
         sound = {snake(name): v for name, v in written.items() if v is not INVALID}
         if record.make is dict:
@@ -352,15 +359,11 @@ def _listed(names: list[str]) -> str:
 def _forms(record: Record) -> str:
     """`expression, or value and one of equals, oneOf`"""
     rest: dict[str, list[str]] = {}
-    for first, *others in record.forms:
+    for form in record.forms:
+        first, *others = form.needed
         rest.setdefault(first, []).extend(others)
     said = []
     for first, others in rest.items():
-        match others:
-            case []:
-                said.append(first)
-            case [other]:
-                said.append(f"{first} and {other}")
-            case _:
-                said.append(f"{first} and one of {', '.join(others)}")
+        second = f"one of {', '.join(others)}" if len(others) > 1 else "".join(others)
+        said.append(f"{first} and {second}" if others else first)
     return ", or ".join(said)

@@ -70,9 +70,9 @@ def exception_faults(binding: Binding, policy: Policy, policies: Mapping[str, Po
     names = [*rules, *dict.fromkeys(name.rpartition("/")[0] for name in rules if "/" in name)]
     for exception in binding.exceptions:
         for rule in exception.rules or ():
-            if rule not in names:
-                said = f"the policy {policy.name!r} has no rule named {rule!r}{near(rule, names)}"
-                yield Fault(said, exception.span)
+            if rule.name not in names:
+                said = f"the policy {policy.name!r} has no rule named {rule.name!r}{near(rule.name, names)}"
+                yield Fault(said, rule.span)
         if exception.when is not None:
             yield from _loop_faults(exception, exception.when, policy, policies)
 

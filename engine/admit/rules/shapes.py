@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,11 @@ class Text:
     pattern: str = ""
     what: str = ""
     longest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The name of something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +94,36 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A map with these fields. `make` gets those that are written, by their Python names, and the span.
+class Form:
+    """Fields that belong together, and those that may go with them."""
 
-    Of the fields in `forms` exactly those of one form may be written; `also` has what only some forms allow.
+    needed: tuple[str, ...]
+    allowed: tuple[str, ...] = ()
+
+    def fits(self, written: Set[str]) -> bool:
+        return set(self.needed) <= written <= {*self.needed, *self.allowed}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A map with these fields, of those in `forms` only what makes up one form.
+
+    `make` gets what is written, by the fields' Python names, and where, as `span`.
     """
 
     name: str
     make: Callable[..., Any]
     fields: Mapping[str, Field]
-    forms: tuple[tuple[str, ...], ...] = ()
+    forms: tuple[Form, ...] = ()
+
+    @property
+    def formed(self) -> frozenset[str]:
+        """The fields that depend on the form."""
+        return frozenset(name for form in self.forms for name in (*form.needed, *form.allowed))
 
 
 Shape: TypeAlias = (
-    Text | Choice | Flag | Cel | Operand | Message | Day | SchemaOf | Settings | Loops | ListOf | MapOf | Record
+    Text | Name | Choice | Flag | Cel | Operand | Message | Day | SchemaOf | Settings | Loops | ListOf | MapOf | Record
 )
 
 
@@ -126,7 +147,7 @@ def json_schema(shape: Shape, definitions: dict[str, Any]) -> dict[str, Any]:
             return {"type": ["string", "number", "boolean", "array", "object"]}
         case Day():
             return {"type": "string", "format": "date"}
-        case Cel() | Message():
+        case Cel() | Message() | Name():
             return {"type": "string"}
         case SchemaOf():
             return {"type": "object"}
@@ -159,9 +180,11 @@ def _record_schema(record: Record, definitions: dict[str, Any]) -> dict[str, Any
     if required:
         schema["required"] = required
     if record.forms:
-        formed = sorted({name for form in record.forms for name in form})
         schema["oneOf"] = [
-            {"required": list(form), "properties": {name: False for name in formed if name not in form}}
+            {
+                "required": list(form.needed),
+                "properties": dict.fromkeys(sorted(record.formed.difference(form.needed, form.allowed)), False),
+            }
             for form in record.forms
         ]
     return schema
