@@ -105,17 +105,17 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def _bounded(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def bounded(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Of a value nested too deeply for the function, the author hears as of any failure."""
 
     @wraps(function)
-    def bounded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return function(*args, **kwargs)
         except RecursionError:
             raise EvaluationError("value is nested too deeply") from None
 
-    return bounded
+    return call
 
 
 def make_map(pairs: Iterable[tuple[Value, Value]]) -> dict[str, Value] | Map:
@@ -279,7 +279,7 @@ def format_double(value: float) -> str:
     return f"{'-' if sign else ''}{text}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
-@_bounded
+@bounded
 def display(value: Value) -> str:
     """The value as error messages show it, which is Go's %v."""
     match value:
@@ -303,7 +303,7 @@ def display(value: Value) -> str:
             return str(value)
 
 
-@_bounded
+@bounded
 def encode(value: Value) -> dict[str, Any]:
     """The value as JSON that keeps its type: `{"uint": "1"}`, `{"list": [{"null": null}]}`."""
     match value:
@@ -330,7 +330,7 @@ def encode(value: Value) -> dict[str, Any]:
     raise EvaluationError(f"a value of type {type_of(value)} has no encoding")
 
 
-@_bounded
+@bounded
 def decode(encoded: dict[str, Any]) -> Value:
     """What `encode` encoded. Raises EvaluationError."""
     ((kind, data),) = encoded.items()

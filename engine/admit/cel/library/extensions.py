@@ -48,6 +48,16 @@ def index_of_from(text: str, part: str, start: int) -> int:
     return text.find(part, min(start, len(text)))
 
 
+@string_overload(
+    "string.indexOf(string, int) -> int", since=None, fails={"'a'.indexOf('a', 2)": "index out of range: 2"}
+)
+def index_of_from_within(text: str, part: str, start: int) -> int:
+    """Where the part is first, at or after a place, or -1; to the specification, the place must be in the text."""
+    if start > len(text):
+        raise _out_of_range(start)
+    return index_of_from(text, part, start)
+
+
 @string_overload("string.lastIndexOf(string) -> int", "'tacocat'.lastIndexOf('a') == 5")
 def last_index_of(text: str, part: str) -> int:
     """Where the part is last, or -1."""
@@ -68,6 +78,16 @@ def last_index_of_from(text: str, part: str, start: int) -> int:
     if part and start >= len(text):
         return -1
     return text.rfind(part, 0, start + len(part))
+
+
+@string_overload(
+    "string.lastIndexOf(string, int) -> int", since=None, fails={"'a'.lastIndexOf('a', 2)": "index out of range: 2"}
+)
+def last_index_of_from_within(text: str, part: str, start: int) -> int:
+    """Where the part is last, at or before a place, or -1; to the specification, the place must be in the text."""
+    if start > len(text):
+        raise _out_of_range(start)
+    return last_index_of_from(text, part, start)
 
 
 @string_overload("string.lowerAscii() -> string", "'TacoCÆt'.lowerAscii() == 'tacocÆt'")

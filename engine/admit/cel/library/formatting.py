@@ -1,0 +1,194 @@
+"""`string.format` as Kubernetes has it: cel-go's first formatter, in American English."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+from admit.cel.library import overload
+from admit.cel.types import Type
+from admit.cel.values import Duration, Map, Timestamp, Uint, Value, bounded, display, format_double, type_of
+from admit.errors import EvaluationError
+
+
+@overload(
+    "string.format(list(dyn)) -> string",
+    "'%s has %d'.format(['pod', 2]) == 'pod has 2'",
+    "'%.2f'.format([1234.5]) == '1,234.50'",
+    "'%x %X %o %b %%'.format([255, 'a', 8, true]) == 'ff 61 10 1 %'",
+    "'%s'.format([{'b': [1.5], 'a': null}]) == '{\"a\":null, \"b\":[1.500000]}'",
+    id="string_format",
+    library="strings_before_4",
+    since=29,
+    fails={
+        "'%o'.format([dyn('a')])": "error during formatting: octal clause can only be used on integers, "
+        "was given string",
+        "'%s %s'.format(['a'] + [])": "index 1 out of range",
+    },
+)
+@bounded
+def format_string(text: str, args: Sequence[Value]) -> str:
+    """The text with each clause (%s %d %f %e %b %o %x %X) replaced by what the list has for it, in order."""
+    parts: list[str] = []
+    used = end = 0
+    while (start := text.find("%", end)) >= 0:
+        parts.append(text[end:start])
+        if text.startswith("%", start + 1):
+            parts.append("%")
+            end = start + 2
+            continue
+        if used >= len(args):
+            raise EvaluationError(f"index {used} out of range")
+        if start + 1 == len(text):
+            raise EvaluationError("unexpected end of string")
+        precision, clause, end = _clause(text, start + 1)
+        parts.append(_formatted(clause, precision, args[used]))
+        used += 1
+    return "".join((*parts, text[end:]))
+
+
+def _clause(text: str, start: int) -> tuple[int, str, int]:
+    """The precision (6 if none is given), the letter, and where the clause ends."""
+    problem = "could not parse formatting clause"
+    precision, at = 6, start
+    if text[start] == ".":
+        digits = re.compile("[0-9]*").match(text, start + 1)
+        assert digits is not None
+        at = digits.end()
+        if at == len(text):
+            raise EvaluationError(
+                f"{problem}: error while parsing precision: could not find end of precision specifier"
+            )
+        if not 0 < len(digits[0]) < 19:
+            reason = "value out of range" if digits[0] else "invalid syntax"
+            where = "error while parsing precision: error while converting precision to integer"
+            raise EvaluationError(f'{problem}: {where}: strconv.Atoi: parsing "{digits[0]}": {reason}')
+        precision = int(digits[0])
+    if text[at] not in "sdfebxXo":
+        letter = chr(text[at].encode()[0])  # cel-go goes by bytes
+        raise EvaluationError(f'{problem}: unrecognized formatting clause "{letter}"')
+    return min(precision, 1_000_000), text[at], at + 1
+
+
+def _formatted(clause: str, precision: int, value: Value) -> str:
+    integer = type(value) is int or type(value) is Uint
+    match clause:
+        case "s":
+            return _string(value)
+        case "d" if integer:
+            return str(int(value))
+        case "b" if integer or type(value) is bool:
+            return f"{value:b}"
+        case "o" if integer:
+            return f"{value:o}"
+        case "x" | "X" if integer:
+            return f"{int(value):{clause}}"
+        case "x" | "X" if type(value) in (str, bytes):
+            digits = (value.encode() if type(value) is str else value).hex()
+            return digits.upper() if clause == "X" else digits
+        case "f" | "e" if type(value) is float or value in ("NaN", "Infinity", "-Infinity"):
+            number = float(value)
+            return _fixed(number, precision) if clause == "f" else _scientific(number).rjust(precision)
+    raise _failure(f"{_WANTED[clause]}, was given {type_of(value)}")
+
+
+_WANTED = {
+    "d": "decimal clause can only be used on integers",
+    "f": "fixed-point clause can only be used on doubles",
+    "e": "scientific clause can only be used on doubles",
+    "b": "only integers and bools can be formatted as binary",
+    "o": "octal clause can only be used on integers",
+    **dict.fromkeys("xX", "only integers, byte buffers, and strings can be formatted as hex"),
+    "s": "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations,"
+    " and timestamps",
+}
+
+
+def _failure(message: str) -> EvaluationError:
+    return EvaluationError(f"error during formatting: {message}")
+
+
+def _fixed(number: float, precision: int) -> str:
+    return _special(number) or f"{number or 0.0:,.{precision}f}"
+
+
+def _scientific(number: float) -> str:
+    """`1.052033 × 10⁰³`, between narrow spaces; a precision is cel-go's width."""
+    mantissa, _, exponent = f"{number or 0.0:.6e}".partition("e")
+    return _special(number) or f"{mantissa}\u202f×\u202f10{exponent.lstrip('+').translate(_SUPERSCRIPTS)}"
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _special(number: float) -> str:
+    if math.isfinite(number):
+        return ""
+    return "NaN" if number != number else "∞" if number > 0 else "-∞"
+
+
+def _string(value: Value) -> str:
+    match value:
+        case list() | dict() | Map():
+            return _literal(value)
+        case None:
+            return "null"
+        case bytes():
+            return _text(value)
+        case bool() | int() | float() | str():
+            return display(value)
+        case Timestamp() | Duration() | Type():
+            return str(value)
+    raise _failure(f"{_WANTED['s']}, was given {type_of(value)}")
+
+
+def _literal(value: Value) -> str:
+    """The value as it is within a list or map: nearly a literal of CEL."""
+    match value:
+        case list():
+            return f"[{', '.join(map(_literal, value))}]"
+        case dict() | Map():
+            entries = sorted(
+                ((_literal(key), _literal(item)) for key, item in value.items()), key=lambda entry: entry[0]
+            )
+            return f"{{{', '.join(f'{key}:{item}' for key, item in entries)}}}"
+        case str():
+            return _quoted(value)
+        case bytes():
+            return f"b{_quoted(_text(value))}"
+        case float():
+            return f"{value:.6f}" if math.isfinite(value) else f'"{format_double(value)}"'
+        case Timestamp():
+            return f'timestamp("{value}")'
+        case Duration():
+            return f'duration("{value}")'
+        case None | bool() | int() | Type():
+            return _string(value)
+    raise _failure(f"no formatting function for {type_of(value)}")
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        invalid = "invalid UTF-8 in bytes, cannot convert to string"
+        raise _failure(f'could not convert argument "{invalid}" to string') from None
+
+
+def _quoted(text: str) -> str:
+    """The text as Go's %q has it."""
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_ESCAPES = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
+_ESCAPES |= {"\\": r"\\", '"': r"\""}
