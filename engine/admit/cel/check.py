@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias, assert_never
 
 from admit.cel import regex
@@ -36,7 +37,7 @@ from admit.cel.ast import (
     rebuild,
 )
 from admit.cel.env import TWO_VARIABLES_SINCE, Declarations
-from admit.cel.library import Overload
+from admit.cel.library import Overload, dispatch
 from admit.cel.types import (
     BOOL,
     BYTES,
@@ -150,9 +151,12 @@ class _Checker:
         return self._finished(rebuild(node, lambda _: next(remaining)))
 
     def _finished(self, node: Expr) -> Expr:
-        type = _type(node)
-        final = self.substitution.resolved(type, free=DYN)
-        return node if final == type else replace(node, type=final)
+        final = self.substitution.resolved(self._type(node), free=DYN)
+        return node if final == node.type else replace(node, type=final)
+
+    def _type(self, node: Expr) -> Type:
+        assert node.type is not None
+        return self.substitution.bounded(node.type)
 
     # Names
 
@@ -200,7 +204,7 @@ class _Checker:
         if operand is None:
             operand = yield chain[0].operand
         for select in chain[done:]:
-            type = self._field(select.span, _type(operand), select.field)
+            type = self._field(select.span, self._type(operand), select.field)
             operand = replace(select, operand=operand, type=BOOL if select.test else type)
         return operand
 
@@ -217,14 +221,14 @@ class _Checker:
 
     def _optional_select(self, node: Call, operand: Expr, field: Literal) -> _Step:
         operand = yield operand
-        type, _ = unwrapped_optional(self._field(node.span, _type(operand), field.value))
+        type = self._field(node.span, self._type(operand), field.value, optional=True)
         overloads = self.declarations.functions.get("_?._", ())
         args = (operand, replace(field, type=STRING))
-        return replace(node, args=args, overloads=overloads, type=optional_of(type))
+        return replace(node, args=args, overloads=overloads, type=type)
 
-    def _field(self, span: Span, operand: Type, field: str) -> Type:
-        """The type of `operand.field`; of an optional's field an optional."""
-        type, optional = unwrapped_optional(self.substitution.resolved(operand))
+    def _field(self, span: Span, operand: Type, field: str, optional: bool = False) -> Type:
+        """The type of `operand.field`, or `operand.?field`; of an optional's field too an optional."""
+        type, of_optional = unwrapped_optional(self.substitution.resolved(operand))
         found = DYN
         if type.kind is Kind.MAP:
             found = type.params[1]
@@ -234,7 +238,7 @@ class _Checker:
             self.substitution.unify((DYN, type))
         elif not is_dyn(type) and type.kind is not Kind.ERROR:
             self.report(span, f"type '{shown(type)}' does not support field selection")
-        return optional_of(found) if optional else found
+        return optional_of(found) if optional or of_optional else found
 
     def _declared_field(self, span: Span, name: str, field: str) -> Type:
         fields = self.declarations.types.get(name)
@@ -263,7 +267,7 @@ class _Checker:
             type, overloads = self._logical(name, args)
         else:
             operands = args if target is None else [target, *args]
-            name, type, overloads = self._resolved(node.span, name, map(_type, operands), target is not None)
+            name, type, overloads = self._applied(node.span, name, map(self._type, operands), target is not None)
         return replace(node, function=name, args=tuple(args), target=target, overloads=overloads, type=type)
 
     def _namespaced(self, target: Expr, name: str) -> str | None:
@@ -281,15 +285,15 @@ class _Checker:
         return (BOOL if all(results) else ERROR), self.declarations.functions.get(name, ())
 
     def _assert_bool(self, node: Expr) -> bool:
-        fits = self.substitution.unify((_type(node), BOOL))
+        fits = self.substitution.unify((self._type(node), BOOL))
         if not fits:
-            self._mismatch(node.span, BOOL, _type(node))
+            self._mismatch(node.span, BOOL, self._type(node))
         return fits
 
     def _mismatch(self, span: Span, expected: Type, found: Type) -> None:
         self.report(span, f"expected type '{shown(expected)}' but found '{shown(found)}'")
 
-    def _resolved(
+    def _applied(
         self, span: Span, name: str, operands: Iterable[Type], member: bool = False
     ) -> tuple[str, Type, tuple[Overload, ...]]:
         """A function's full name, the type of its call, and the overloads that take the operands."""
@@ -300,9 +304,7 @@ class _Checker:
             return name, ERROR, ()
         type, overloads = self._overloads(self.declarations.functions[function], types, member)
         if not overloads:
-            final = [shown(self.substitution.resolved(each, free=DYN)) for each in types]
-            receiver = f"{final.pop(0)}." if member else ""
-            message = _no_overload(function, f"{receiver}({', '.join(final)})")
+            message = _no_overload(function, [self.substitution.resolved(each, free=DYN) for each in types], member)
             self.report(span, message + self._hint(function, types, member))
         return function, type, overloads
 
@@ -354,7 +356,7 @@ class _Checker:
         value_type: Type | None = None
         for entry in node.entries:
             key = yield entry.key
-            key_type = self._joined(key, key_type, _type(key))
+            key_type = self._joined(key, key_type, self._type(key))
             value = yield entry.value
             value_type = self._joined(value, value_type, self._element(value, entry.optional))
             entries.append(replace(entry, key=key, value=value))
@@ -363,7 +365,7 @@ class _Checker:
 
     def _element(self, node: Expr, optional: bool) -> Type:
         """The type that an item adds to its list; what an optional one may hold."""
-        type = _type(node)
+        type = self._type(node)
         if not optional:
             return type
         inner, is_optional = unwrapped_optional(type)
@@ -419,7 +421,7 @@ class _Checker:
         return replace(node, range=range_, condition=condition, result=result, type=self.substitution.resolved(type))
 
     def _variables(self, node: Comprehension, range_: Expr) -> dict[str, Type]:
-        type = self.substitution.resolved(_type(range_))
+        type = self.substitution.resolved(self._type(range_))
         if type.kind is Kind.LIST:
             first, second = INT, type.params[0]
             if node.var2 is None:
@@ -438,44 +440,45 @@ class _Checker:
     def _folded(self, node: Comprehension, condition: Expr | None, result: Expr | None) -> Type:
         """The type of the whole."""
         var = self.scopes[-1][node.var]
+        fits = True
         match node.macro:
             case "all" | "exists":
                 if condition is not None:
                     self._assert_bool(condition)
                 return BOOL
             case "exists_one" | "existsOne":
-                type, step = BOOL, INT
+                held = INT
             case "transformMap" if result is not None:
-                type = step = map_of(var, _type(result))
+                held = map_of(var, self._type(result))
             case "transformMapEntry" if result is not None:
-                type = step = map_of(self.substitution.fresh(), self.substitution.fresh())
-                if not self.substitution.unify((_type(result), type)):
-                    operands = f"{shown(map_of(DYN, DYN))}, {shown(self.substitution.resolved(_type(result), DYN))}"
-                    self.report(node.span, _no_overload("cel.@mapInsert", f"({operands})"))
-                    step = ERROR
+                held = map_of(self.substitution.fresh(), self.substitution.fresh())
+                fits = self.substitution.unify((self._type(result), held))
+                if not fits:
+                    operands = (map_of(DYN, DYN), self.substitution.resolved(self._type(result), free=DYN))
+                    self.report(node.span, _no_overload("cel.@mapInsert", operands))
             case _:
-                type = step = list_of(var if result is None else _type(result))
+                held = list_of(var if result is None else self._type(result))
         if condition is not None:
-            self._resolved(node.span, "_?_:_", (_type(condition), step, type if step is not INT else INT))
-        return type
+            self._applied(node.span, "_?_:_", (self._type(condition), held if fits else ERROR, held))
+        return BOOL if held is INT else held
 
     def _bind(self, node: Bind) -> _Step:
         value = yield node.value
-        self.scopes.append({node.var: _type(value)})
+        self.scopes.append({node.var: self._type(value)})
         body = yield node.body
         self.scopes.pop()
-        return replace(node, value=value, body=body, type=self.substitution.resolved(_type(body)))
+        return replace(node, value=value, body=body, type=self.substitution.resolved(self._type(body)))
 
     def _opt_map(self, node: OptMap) -> _Step:
         target = yield node.target
-        _, present, _ = self._resolved(node.span, "hasValue", (_type(target),), member=True)
-        _, value, _ = self._resolved(node.span, "value", (_type(target),), member=True)
+        _, present, _ = self._applied(node.span, "hasValue", (self._type(target),), member=True)
+        _, value, _ = self._applied(node.span, "value", (self._type(target),), member=True)
         self.scopes.append({node.var: value})
         body = yield node.body
         self.scopes.pop()
-        some = _type(body) if node.flat else optional_of(_type(body))
+        some = self._type(body) if node.flat else optional_of(self._type(body))
         none = optional_of(self.substitution.fresh())
-        _, type, _ = self._resolved(node.span, "_?_:_", (present, some, none))
+        _, type, _ = self._applied(node.span, "_?_:_", (present, some, none))
         return replace(node, target=target, body=body, type=type)
 
     # What cel-go's validators look for in a checked tree
@@ -493,14 +496,16 @@ class _Checker:
             pending.extend((child, exempt) for child in children(node))
 
     def _try_literal(self, node: Call) -> None:
-        if not (node.args and isinstance(node.args[0], Literal) and len(node.overloads) == 1):
-            return
-        argument = node.args[0]
+        """Reports a literal that is no duration, timestamp or pattern; of `matches(a, b)`, as cel-go, `a` is tried."""
+        match node:
+            case Call("matches", (Literal(kind="string", value=pattern) as argument, *_)):
+                attempt = partial(regex.compile, pattern)
+            case Call("duration" | "timestamp" as function, (Literal(value=value) as argument,)):
+                attempt = partial(dispatch, function, (value,), self.declarations.kubernetes)
+            case _:
+                return
         try:
-            if node.function == "matches":
-                regex.compile(argument.value)
-            elif node.function in ("duration", "timestamp"):
-                node.overloads[0].call(argument.value)
+            attempt()
         except EvaluationError:
             self.report(argument.span, f"invalid {node.function} argument")
 
@@ -518,7 +523,7 @@ class _Checker:
         """Reports the first item, or every one, that has not the type of the first."""
         expected: Type | None = None
         for item, optional in items:
-            type = unwrapped_optional(_type(item))[0] if optional else _type(item)
+            type = unwrapped_optional(self._type(item))[0] if optional else self._type(item)
             expected = expected or type
             if not equivalent(expected, type):
                 self._mismatch(item.span, expected, type)
@@ -544,10 +549,7 @@ def _walked(visit: Callable[[Expr], Expr | _Step], expr: Expr) -> Expr:
             made = stop.value
 
 
-def _no_overload(function: str, operands: str) -> str:
-    return f"found no matching overload for '{function}' applied to '{operands}'"
-
-
-def _type(node: Expr) -> Type:
-    assert node.type is not None
-    return node.type
+def _no_overload(function: str, operands: Iterable[Type], member: bool = False) -> str:
+    names = list(map(shown, operands))
+    receiver = f"{names.pop(0)}." if member else ""
+    return f"found no matching overload for '{function}' applied to '{receiver}({', '.join(names)})'"

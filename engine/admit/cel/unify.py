@@ -6,12 +6,12 @@ from itertools import repeat
 
 from admit.cel.types import DYN, NULL, Kind, Type, param
 
+_MAX_DEPTH = 32  # of what types are made of; a type within so many is dyn
 _MAX_SIZE = 5000  # types in a type; each step of a chain of `.map(x, {x: x})` doubles it
-_MAX_DEPTH = 300
 
 
 class TypeTooLarge(Exception):
-    """A type has more parts than any sensible expression needs."""
+    """A type has more parts than any expression of use needs."""
 
 
 class Substitution:
@@ -77,14 +77,24 @@ class Substitution:
 
         return tuple(map(replaced, types))
 
+    def bounded(self, type: Type) -> Type:
+        """The type; dyn where it is nested so deeply that recursion over what is built on it could fail."""
+        return DYN if self._depth(type) > _MAX_DEPTH else type
+
     def _check_size(self, *types: Type) -> None:
-        level, size, depth = list(types), 0, 0
+        """Bindings may make a type deeper than it was, in expressions made for it."""
+        if any(self._depth(type) > 3 * _MAX_DEPTH for type in types):
+            raise TypeTooLarge
+
+    def _depth(self, type: Type) -> int:
+        level, size, depth = self._parts(type), 1, 1
         while level:
             size += len(level)
             depth += 1
-            if size > _MAX_SIZE or depth > _MAX_DEPTH:
+            if size > _MAX_SIZE:
                 raise TypeTooLarge
-            level = [inner for type in level for inner in self._parts(type)]
+            level = tuple(inner for type in level for inner in self._parts(type))
+        return depth
 
     def _parts(self, type: Type) -> tuple[Type, ...]:
         if type.kind is Kind.PARAM:
