@@ -94,6 +94,7 @@ TYPES = [
     ("o.optMap(x, string(x))", "optional_type(string)"),
     ("o.optFlatMap(x, l[?x])", "optional_type(int)"),
     ("w + 1", "int"),
+    ("b ? w : 1", "wrapper(int)"),
     ("w == null", "bool"),
     ("t - t", "google.protobuf.Duration"),
     ("'a'.matches('b')", "bool"),

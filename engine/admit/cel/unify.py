@@ -124,13 +124,15 @@ class Substitution:
 
     def _bind(self, variable: Type, type: Type) -> bool | None:
         """Whether the variable may stand for the type; None where it is unbound and occurs in the type itself."""
-        bound = self._bound.get(variable.name)
-        if type in (variable, bound):
+        if type == variable:
             return True
+        bound = self._bound.get(variable.name)
         if bound is None:
             if self._occurs(variable, type):
                 return None
             self._set(variable, type)
+            return True
+        if equivalent(type, bound):
             return True
         if not self._assignable(type, bound):
             return False
