@@ -10,6 +10,7 @@ import pytest
 from admit.cel.check import check
 from admit.cel.env import Declarations, declarations
 from admit.cel.evaluate import evaluate
+from admit.cel.link import Environment
 from admit.cel.parse import parse
 from admit.cel.values import Value, decode, encode
 from admit.errors import EvaluationError
@@ -45,6 +46,14 @@ def test_evaluator(case: Case) -> None:
     if not case.get("disable_check"):
         tree = check(tree, within)
     _verify(case, lambda: evaluate(tree, _values(case), within))
+
+
+@pytest.mark.cases(*PATHS, where=lambda case: not case["needs"] and not case.get("disable_check"))
+def test_generated_code(case: Case) -> None:
+    types = _types(case)
+    program = Environment(None, types, case.get("container", "")).compile(case["expr"])
+    given = {name: value for name, value in _values(case).items() if name in types}
+    _verify(case, lambda: program(**given))
 
 
 def _declarations(case: Case) -> Declarations:
