@@ -63,48 +63,32 @@ class Webhook:
     """The application over one engine; `pages` answers all that is no admission."""
 
     def __init__(self, engine: Engine, pages: Application, body_limit: int = 8 << 20, timeout: float = 10.0) -> None:
+        self.targets = _targets(engine.bindings)
         self._engine = engine
         self._pages = pages
         self._body_limit = body_limit
         self._timeout = timeout
-        self._targets = _targets(engine.bindings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
         path = scope["path"]
-        target = self._targets.get(path)
+        target = self.targets.get(path)
         if target is not None:
-            try:
-                answer = await self._admitted(target, scope, receive)
-            except _Refusal as refusal:
-                await refusal.send(send)
-                return
-            if answer is None:
-                return  # the client has gone
-            headers = [_JSON, (b"content-length", b"%d" % len(answer))]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": answer})
+            await self._admit(target, scope, receive, send)
         elif path.startswith(("/mutate/", "/validate/")):
-            await _Refusal(404, f"there is no binding {path.split('/', 2)[2]!r}").send(send)
+            await Refusal(404, f"there is no binding {path.split('/', 2)[2]!r}").send(send)
         else:
             await self._pages(scope, receive, send)
 
-    async def _admitted(self, target: Target, scope: Scope, receive: Receive) -> bytes | None:
-        """The review to answer with; None where there is nobody left to answer. Raises _Refusal."""
-        deadline = time.monotonic() + _granted(scope["query_string"], self._timeout)
-        _check_head(scope, self._body_limit)
-        body = await _body(receive, self._body_limit)
-        if body is None:
-            return None
+    def answer(self, target: Target, query: bytes, body: bytes) -> bytes:
+        """The review to answer with. Raises Refusal."""
+        deadline = time.monotonic() + _granted(query, self._timeout)
         try:
             request = read(body)
         except RequestError as error:
-            raise _Refusal(error.status, str(error)) from None
-        return self._answered(request, target, deadline)
-
-    def _answered(self, request: Request, target: Target, deadline: float) -> bytes:
+            raise Refusal(error.status, str(error)) from None
         route, binding = target
         try:
             return write(self._engine.answer(request, route=route, binding=binding, deadline=deadline))
@@ -116,8 +100,22 @@ class Webhook:
             message = f"internal error in {route} of {what}: {type(error).__name__} (the server's log has more)"
             return write(Decision(request, False, message, 500, "InternalError", object=request.object))
 
+    async def _admit(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            _check_head(scope, self._body_limit)
+            body = await _body(receive, self._body_limit)
+            if body is None:
+                return  # the client has gone
+            answer = self.answer(target, scope["query_string"], body)
+        except Refusal as refusal:
+            await refusal.send(send)
+            return
+        headers = [_JSON, (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
-class _Refusal(Exception):
+
+class Refusal(Exception):
     """An answer that is no review: the request cannot be read."""
 
     def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
@@ -143,7 +141,7 @@ def _targets(bindings: Iterable[str]) -> dict[str, Target]:
 
 def _check_head(scope: Scope, limit: int) -> None:
     if scope["method"] != "POST":
-        raise _Refusal(405, f"expected POST, got {scope['method']}", (b"allow", b"POST"), _CLOSE)
+        raise Refusal(405, f"expected POST, got {scope['method']}", (b"allow", b"POST"), _CLOSE)
     kind = None
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -152,11 +150,11 @@ def _check_head(scope: Scope, limit: int) -> None:
             raise _too_large(limit)
     if kind != b"application/json" and (kind is None or kind.partition(b";")[0].strip().lower() != b"application/json"):
         got = "none" if kind is None else kind.decode("latin-1")
-        raise _Refusal(415, f"expected content type application/json, got {got}", _CLOSE)
+        raise Refusal(415, f"expected content type application/json, got {got}", _CLOSE)
 
 
-def _too_large(limit: int) -> _Refusal:
-    return _Refusal(413, f"the request is larger than {limit} bytes", _CLOSE)
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"the request is larger than {limit} bytes", _CLOSE)
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:
@@ -180,13 +178,13 @@ _LONGEST = 30.0  # what an API server allows
 
 @lru_cache(maxsize=64)
 def _granted(query: bytes, default: float) -> float:
-    """The seconds there are for a verdict, from the `timeout` that an API server sends. Raises _Refusal."""
+    """The seconds there are for a verdict, from the `timeout` that an API server sends. Raises Refusal."""
     seconds = default
     for text in parse_qs(query.decode("latin-1")).get("timeout", ())[:1]:
         try:
             seconds = min(seconds_of(text), _LONGEST)
         except ValueError:
-            raise _Refusal(400, f"timeout must be a duration such as 10s, not {text!r}", _CLOSE) from None
+            raise Refusal(400, f"timeout must be a duration such as 10s, not {text!r}", _CLOSE) from None
     return seconds - min(_MARGIN, seconds / 10)
 
 

@@ -22,7 +22,7 @@ from admit.errors import UsageError
 from admit.webhook import tls
 from admit.webhook.app import Application, Engine, Webhook
 from admit.webhook.pages import pages
-from admit.webhook.protocol import BoundedProtocol
+from admit.webhook.protocol import AdmissionProtocol
 
 log = logging.getLogger("admit.webhook")
 
@@ -80,7 +80,7 @@ def run(app: Application, configuration: Configuration, announce: Callable[[str]
 def settings(configuration: Configuration, certificate: tls.Certificate | None) -> dict[str, Any]:
     """What uvicorn is told."""
     return {
-        "http": BoundedProtocol,
+        "http": AdmissionProtocol,
         "ws": "none",
         "lifespan": "off",
         "access_log": False,
