@@ -1,0 +1,59 @@
+"""A declarative admission engine for Kubernetes: rules in YAML and CEL, compiled to Python.
+
+| module | what it is |
+| --- | --- |
+| source, errors, resources | a text and its place in a file; the tree of errors; where data lives |
+| cel/ | CEL, of use without the rest: an expression in, a Python function out |
+| admission/ | AdmissionReview v1 in and out: Request, Decision, Finding, JSON Patch; kind to resource |
+| rules/ | what people write: YAML with positions, the model, settings, lowering to plain CEL |
+| plan/ | what is left to do when a request comes: matching, simplified and shared expressions, functions |
+| engine | a request in, a Decision out; failurePolicy and validationActions in one place |
+| library, loading | the bundled policies; documents in, engine out: `admit.load` |
+| testing, explain | the rule tests; what a rule says and becomes |
+| webhook/, cli/ | the server; the command |
+
+Imports go downward only; `make check` sees to it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from admit import cel
+    from admit.admission import Decision, Finding, Request
+    from admit.engine import Engine
+    from admit.errors import AdmitError, RequestError, RuleSetError, UsageError
+    from admit.loading import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdmitError",
+    "Decision",
+    "Engine",
+    "Finding",
+    "Request",
+    "RequestError",
+    "RuleSetError",
+    "UsageError",
+    "cel",
+    "load",
+]
+
+_HOMES = {
+    **dict.fromkeys(("AdmitError", "RequestError", "RuleSetError", "UsageError"), "admit.errors"),
+    **dict.fromkeys(("Decision", "Finding", "Request"), "admit.admission"),
+    "Engine": "admit.engine",
+    "load": "admit.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first used: `import admit` costs nothing."""
+    if name == "cel":
+        return import_module("admit.cel")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'admit' has no attribute {name!r}")

@@ -28,6 +28,7 @@ class Literal(Node):
 
     INVARIANT: `kind` is the CEL type's name ("int", "uint", "double", "string", "bytes", "bool", "null_type", or
     "constant" for a folded list, map, duration, ...), and part of the comparison: 1 == 1.0 == True in Python.
+    INVARIANT: what is no literal of CEL shows its whole value in its `repr`, which folded constants compare by.
     """
 
     kind: str
@@ -35,7 +36,7 @@ class Literal(Node):
 
     def key(self) -> tuple[str, Any]:
         if self.kind == "constant":
-            return self.kind, id(self.value)
+            return self.kind, repr(self.value)
         if self.kind == "double":  # 0.0 == -0.0, and NaN is not itself
             return self.kind, (math.copysign(1, self.value), "nan" if self.value != self.value else self.value)
         return self.kind, self.value

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from admit.source import Span
 
@@ -30,7 +30,7 @@ def statements(template: str, span: Span, **fillings: Filling) -> list[ast.stmt]
     return [stmt for make in _statements(template) for stmt in _splice(make, fillings, where)]
 
 
-def constant(value: object, span: Span) -> ast.Constant:
+def constant(value: Any, span: Span) -> ast.Constant:
     line, column, end_line, end_column = position(span)
     return ast.Constant(value, lineno=line, col_offset=column, end_lineno=end_line, end_col_offset=end_column)
 
@@ -112,6 +112,7 @@ def _bare_name(name: str, node: ast.Expr) -> _Maker:
             made.body = filling
             return made
         expr = plain(fillings, where)
+        assert isinstance(expr, ast.expr)
         line, column, end_line, end_column = where
         return ast.Expr(expr, lineno=line, col_offset=column, end_lineno=end_line, end_col_offset=end_column)
 

@@ -92,6 +92,9 @@ class Emitter:
                         self._settle(operand, wanted, exit)
                 else:
                     self._settle_one_of(operands, wanted, exit, span)
+            case Call(function="_?_:_", args=(condition, a, Literal(kind="bool", value=True))) if wanted:
+                against = [Call("!_", (each,), span=each.span) for each in _chain(condition, "_&&_")]
+                self._settle_one_of([*against, a], wanted, exit, span)
             case Call(function="_?_:_", args=(condition, a, b)):
                 self._branch(condition, partial(self._settle, a, wanted, exit), partial(self._settle, b, wanted, exit))
             case Comprehension(macro="exists", var2=None, var=var, condition=predicate) if (
@@ -240,7 +243,7 @@ class Emitter:
             operand = self.frame.guard(operand, span, "dict")
             return quote("key in operand", span, key=constant(node.field, span), operand=operand.code)
         found = self.frame.known.get(("maybe", key))
-        missing = self.frame.helper(_MISSING, "MISSING")
+        missing = self._missing()
         if found is None:  # the value is wanted too: one look gives both, and only a dict has `get`
             look = quote("a.get(key, missing)", span, a=operand.code, key=constant(node.field, span), missing=missing)
             found = self.frame.known["maybe", key] = self.frame.named(Py(look), span, _stem(node))
@@ -326,7 +329,7 @@ class Emitter:
         known = self.frame.known.get(key)
         if known is None:
             known = self._compute(node)
-            if self.numbering.shared(node):
+            if self.numbering.shared(node) and not _is_cheap(known.code):
                 known = self.frame.named(known, node.span, _stem(node))
                 self.frame.known[key] = known
         return known
@@ -358,9 +361,15 @@ class Emitter:
             case Call(function="orValue", target=Node() as target, args=(default,)):
                 return self._or_value(target, default, span)
             case Call(function="hasValue", target=Node() as target, args=()):
-                missing = self.frame.helper(_MISSING, "MISSING")
-                found = self.optional(target, quote("missing", span, missing=missing))
-                return Py(quote("a is not missing", span, a=found, missing=missing), "bool")
+                found = self._found(target)
+                return Py(quote("a is not missing", span, a=found.code, missing=self._missing()), "bool")
+            case Call(function="value", target=Node() as target, args=()):
+                found = self._found(target)
+                test = quote("a is missing", span, a=found.code, missing=self._missing())
+                self.frame.emit(
+                    "if test: raise surprise", span, test=test, surprise=self.frame.helper(Surprise, "Surprise")
+                )
+                return found
             case Call():
                 return self._call(node)
             case ListExpr(items=items, optional=optional) if not optional:
@@ -434,9 +443,26 @@ class Emitter:
 
     # Optionals: never built, only looked through
 
+    def _missing(self) -> str:
+        return self.frame.helper(_MISSING, "MISSING")
+
+    def _found(self, node: Expr) -> Py:
+        """The value of an optional, under a name; MISSING where it is none."""
+        key = ("found", self.numbering.of(node))
+        found = self.frame.known.get(key)
+        if found is None:
+            code = self._looked_up(node, quote("missing", node.span, missing=self._missing()))
+            found = self.frame.known[key] = self.frame.named(Py(code), node.span, _stem(node))
+        return found
+
     def optional(self, node: Expr, default: ast.expr) -> ast.expr:
         """The value of an optional, `default` (a constant) where it is none."""
-        missing = self.frame.helper(_MISSING, "MISSING")
+        if not self.numbering.shared(node):
+            return self._looked_up(node, default)
+        found, missing = self._found(node), self._missing()
+        return quote("default if a is missing else a", node.span, a=found.code, missing=missing, default=default)
+
+    def _looked_up(self, node: Expr, default: ast.expr) -> ast.expr:
         match node:
             case Call(function="optional.none"):
                 return default
@@ -444,13 +470,12 @@ class Emitter:
                 return self.value(operand).code
             case OptMap(target=target, var=var, body=body):
                 name = self._flag(default, node.span)
-                found = Py(self.optional(target, quote("missing", node.span, missing=missing)))
-                self.variables[var] = found = self.frame.named(found, node.span)
+                self.variables[var] = found = self._found(target)
                 with self.frame.scope() as inner:
                     value = self.optional(body, default) if node.flat else self.value(body).code
                     self.frame.emit("name = value", node.span, name=name, value=value)
                 self.frame.emit(
-                    "if found is not missing: inner", node.span, found=found.code, missing=missing, inner=inner
+                    "if found is not missing: inner", node.span, found=found.code, missing=self._missing(), inner=inner
                 )
                 return quote("name", node.span, name=name)
             case Call(function="_?._" | "_[?_]", args=(operand, Literal(kind="string", value=str(field)))):
@@ -480,14 +505,14 @@ class Emitter:
     def _or_value(self, target: Expr, default: Expr, span: Span) -> Py:
         if isinstance(default, Literal):
             return Py(self.optional(target, self.frame.fixed(default.value, default.span)))
-        missing = self.frame.helper(_MISSING, "MISSING")
-        found = self.frame.named(Py(self.optional(target, quote("missing", span, missing=missing))), span)
-        assert isinstance(found.code, ast.Name)
+        found = self._found(target)
+        name = self.frame.fresh("t")
+        self.frame.emit("name = found", span, name=name, found=found.code)
         with self.frame.scope() as inner:
             value = self.value(default)
-            self.frame.emit("found = value", span, found=found.code.id, value=value.code)
-        self.frame.emit("if found is missing: inner", span, found=found.code.id, missing=missing, inner=inner)
-        return found
+            self.frame.emit("name = value", span, name=name, value=value.code)
+        self.frame.emit("if name is missing: inner", span, name=name, missing=self._missing(), inner=inner)
+        return Py(quote("name", span, name=name))
 
     # Calls
 
@@ -531,6 +556,14 @@ def _kind_of_result(node: Call) -> str:
     """The kind that the library's function gives; "" where the result is an element of what it was given."""
     names = {overload.result.name for overload in node.overloads}
     return KIND_OF_TYPE.get(names.pop(), "") if len(names) == 1 else ""
+
+
+def _is_cheap(code: ast.expr) -> bool:
+    """Whether to compute it again costs no more than to keep it."""
+    match code:
+        case ast.Compare(left=ast.Name(), comparators=[ast.Name() | ast.Constant()]):
+            return True
+    return isinstance(code, ast.Name | ast.Constant)
 
 
 def _wanted_text(condition: Expr | None, var: str) -> str | None:

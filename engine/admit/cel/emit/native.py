@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from admit.cel.ast import Literal
-from admit.cel.emit.frame import Frame, Py, Surprise
+from admit.cel.emit.frame import Frame, Py, Surprise, negated
 from admit.cel.quote import constant, quote
 from admit.cel.regex import plan
 from admit.cel.times import parse_duration, parse_timestamp
@@ -23,14 +23,14 @@ from admit.source import Span
 Native: TypeAlias = Callable[[Frame, Span, tuple[Py, ...]], Py | None]
 
 EXACT = 2**53
-"""Up to here doubles hold every integer, and Python compares int and float as CEL does."""
+"""Below this doubles hold every integer, and Python compares int and float as CEL does."""
 
 LONGEST_REMEMBERED = 64
 """Characters of a text whose result is kept; a bound on what a client can make us remember."""
 
 _NUMBERS = ("int", "float")
 _SAME = {"str", "int", "bool", "bytes", "NoneType", "Duration", "Timestamp"}
-_ORDERED = ("str", "int", "float", "bytes")
+_ORDERED = ("str", "int", "bytes")  # a NaN has no order in Kubernetes
 
 
 def _equals(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
@@ -65,7 +65,7 @@ def _equals_literal(frame: Frame, span: Span, a: Py, literal: Literal) -> ast.ex
         return quote("a is b", span, a=a.code, b=constant(value, span))
     if type(value) is str or type(value) is bytes:
         return quote("a == b", span, a=a.code, b=constant(value, span))
-    if type(value) not in (int, float) or not -EXACT <= value <= EXACT:
+    if type(value) not in (int, float) or not -EXACT < value < EXACT:
         return None
     if value not in (0, 1) or frame.kind(a) in ("int", "float", "str"):
         return quote("a == b", span, a=a.code, b=constant(value, span))
@@ -75,7 +75,7 @@ def _equals_literal(frame: Frame, span: Span, a: Py, literal: Literal) -> ast.ex
 
 def _differs(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
     same = _equals(frame, span, operands)
-    return None if same is None else Py(quote("not a", span, a=same.code), "bool")
+    return None if same is None else Py(negated(same.code, span), "bool")
 
 
 def _order(template: str) -> Native:
@@ -163,7 +163,7 @@ def _in_constants(frame: Frame, span: Span, item: Py, values: list[object]) -> P
             item = frame.named(item, span)
         names = quote("values", span, values=frame.helper(frozenset(values), "k"))
         return Py(quote("a in b", span, a=item.code, b=names), "bool")
-    if all(type(v) is int and -EXACT <= v <= EXACT for v in values) and frame.kind(item) in _NUMBERS:
+    if all(type(v) is int and -EXACT < v < EXACT for v in values) and frame.kind(item) in _NUMBERS:
         names = quote("values", span, values=frame.helper(frozenset(values), "k"))
         return Py(quote("a in b", span, a=item.code, b=names), "bool")
     return None

@@ -1,0 +1,327 @@
+"""The engine: a request in, a Decision out. The one place where failurePolicy and validationActions are applied."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+import orjson
+
+from admit.admission import Decision, Finding, Request, from_manifest, read
+from admit.cel.env import admission
+from admit.cel.values import Value
+from admit.errors import EvaluationError, UsageError
+from admit.plan.build import build, mutates
+from admit.plan.ir import PARAMETERS, Group, Plan
+from admit.plan.link import Expression, Judge, judges
+from admit.plan.match import Route, matches
+from admit.plan.run import Failure, Runner, failed_text
+from admit.rules import model
+from admit.rules.lower import Bound
+
+Clock: TypeAlias = Callable[[], datetime]
+Way: TypeAlias = Literal["mutate", "validate"]
+
+CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413}
+"""The code of a reason; of all others it is 422. Source: apiserver, plugin/policy/validating, reasonToCode."""
+
+AUDIT_KEY = "validation.policy.admission.k8s.io/validation_failure"
+MOST_PLANS = 4096
+"""Routes of which the plan is kept. An API server has a few hundred."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A rule set in force; immutable, and safe to share between threads.
+
+    `policies` are those in force; `namespaces` and `params` the objects that rules may look at besides.
+    """
+
+    bounds: tuple[Bound, ...]
+    kubernetes: str
+    policies: tuple[model.Policy, ...] = ()
+    params: tuple[Mapping[str, Any], ...] = ()
+    namespaces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clock: Clock = now
+    _routes: dict[tuple[Route, str | None], _Linked] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def bindings(self) -> tuple[str, ...]:
+        """The names of the bindings, in rule-set order."""
+        return tuple(bound.binding.name for bound in self.bounds)
+
+    def review(self, review: Mapping[str, Any] | bytes, route: Way = "mutate", binding: str | None = None) -> Decision:
+        """The decision on an AdmissionReview v1 (or a bare AdmissionRequest).
+
+        `mutate`: mutations, then validations on the result; `validate`: validations of the object as sent. With
+        `binding` only that one. Raises RequestError, UsageError.
+        """
+        return self.answer(read(review), route=route, binding=binding)
+
+    def decide(
+        self,
+        object: Mapping[str, Any],
+        old_object: Mapping[str, Any] | None = None,
+        operation: str = "CREATE",
+        namespace: str | None = None,
+        user: Mapping[str, Any] | None = None,
+        subresource: str = "",
+        *,
+        route: Way = "mutate",
+        binding: str | None = None,
+    ) -> Decision:
+        """The decision on a manifest, as if it were created, updated or (then `object` is the old one) deleted.
+
+        The resource follows from the kind; a namespaced object without a namespace is in `default`. Raises
+        RequestError, UsageError.
+        """
+        request = from_manifest(object, old_object, operation, namespace, user, subresource)
+        return self.answer(request, route=route, binding=binding)
+
+    def answer(
+        self, request: Request, *, route: Way = "mutate", binding: str | None = None, deadline: float | None = None
+    ) -> Decision:
+        """The decision on a request that has been read; `deadline` is a time of `time.monotonic`."""
+        linked = self._linked(Route.of(request), binding)
+        mutating = route == "mutate"
+        judge = linked.quiet if mutating else linked.holds
+        if judge is None:
+            return Decision(request, object=request.object)
+        if linked.settled and judge(self._scope(request, linked.uses)):
+            return Decision(request, object=request.object)
+        return _Deciding(self, request, linked, deadline).decision(mutating)
+
+    def plan(self, route: Route, binding: str | None = None) -> Plan:
+        """What is done on a route; for `explain`, and for warming up."""
+        return self._linked(route, binding).plan
+
+    def _linked(self, route: Route, binding: str | None) -> _Linked:
+        key = route, binding
+        linked = self._routes.get(key)
+        if linked is None:
+            linked = _Linked.of(self, route, binding)
+            if len(self._routes) < MOST_PLANS:
+                self._routes[key] = linked
+        return linked
+
+    def _scope(self, request: Request, uses: frozenset[str]) -> dict[str, Value]:
+        """PARAMETERS of which those that are not used are null."""
+        return {
+            "object": request.object,
+            "oldObject": request.old_object,
+            "request": request.cel if "request" in uses else None,
+            "namespaceObject": self.namespace_of(request) if "namespaceObject" in uses else None,
+            "params": None,
+            "today": self.clock().astimezone(UTC).date().isoformat() if "today" in uses else None,
+        }
+
+    def namespace_of(self, request: Request) -> Mapping[str, Any] | None:
+        """The Namespace that the request is in; one that was not given has only its name, and the label of it."""
+        if not request.namespace or request.resource[::2] == ("", "namespaces"):
+            return None
+        return self.namespaces.get(request.namespace) or {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": request.namespace, "labels": {"kubernetes.io/metadata.name": request.namespace}},
+        }
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        known = self.namespaces.get(name)
+        labels = (known.get("metadata") or {}).get("labels") if known is not None else None
+        return {"kubernetes.io/metadata.name": name, **(labels or {})}
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """A plan with its functions. `holds` and `quiet` are None where the route concerns nobody."""
+
+    plan: Plan
+    runners: tuple[tuple[Group, tuple[Runner, ...]], ...]
+    holds: Judge | None
+    quiet: Judge | None
+    uses: frozenset[str]
+    settled: bool
+
+    @classmethod
+    def of(cls, engine: Engine, route: Route, binding: str | None) -> _Linked:
+        bounds: Sequence[Bound] = engine.bounds
+        if binding is not None:
+            bounds = [bound for bound in bounds if bound.binding.name == binding]
+            if not bounds:
+                raise UsageError(f"there is no binding {binding!r}")
+        within = admission(engine.kubernetes)
+        plan = build(bounds, route, within)
+        runners = tuple((group, tuple(Runner(step, within) for step in group.steps)) for group in plan.groups)
+        if not plan.groups:
+            return cls(plan, runners, None, None, frozenset(), True)
+        holds, quiet = judges(plan, within)
+        return cls(plan, runners, holds, quiet, quiet.uses | holds.uses, all(group.settled for group in plan.groups))
+
+
+class _Deciding:
+    """One decision that is not simply `yes`."""
+
+    def __init__(self, engine: Engine, request: Request, linked: _Linked, deadline: float | None) -> None:
+        self.engine, self.request, self.linked, self.deadline = engine, request, linked, deadline
+        self.scope = engine._scope(request, frozenset(PARAMETERS))
+        self.findings: list[Finding] = []
+        self.denials: list[tuple[str, str]] = []  # text and reason of each binding that denies
+        self.warnings: list[str] = []
+        self.audits: list[dict[str, Any]] = []
+        self.annotations: dict[str, list[str]] = {}
+
+    def decision(self, mutating: bool) -> Decision:
+        groups = [(group, runners) for group, runners in self.linked.runners if self._concerned(group)]
+        if mutating:
+            for group, runners in groups:
+                if mutates(group.bound):
+                    self._mutate(group, runners)
+        if not self.denials:
+            for group, runners in groups:
+                self._validate(group, runners)
+        message, reason = self.denials[0] if self.denials else ("", "")
+        annotations = {key: ", ".join(dict.fromkeys(texts)) for key, texts in self.annotations.items()}
+        if self.audits:
+            annotations[AUDIT_KEY] = orjson.dumps(self.audits[:50]).decode()
+        return Decision(
+            self.request,
+            not self.denials,
+            message,
+            CODES.get(reason, 422) if self.denials else 200,
+            reason,
+            tuple(self.warnings),
+            annotations,
+            self.scope["object"],
+            tuple(self.findings),
+        )
+
+    def _concerned(self, group: Group) -> bool:
+        limits = group.bound.binding.match_resources
+        return group.settled or limits is None or self._matches(limits)
+
+    def _matches(self, limits: model.MatchResources) -> bool:
+        return matches(limits, self.linked.plan.route, self.request, self.engine.namespace_labels)
+
+    def _applicable(self, group: Group, runners: Sequence[Runner]) -> Iterator[Runner]:
+        """The runners whose policies match and whose conditions hold; where that errs, failurePolicy decides."""
+        for runner in runners:
+            policy = runner.step.lowered.policy
+            constraints = policy.match_constraints
+            if not group.settled and constraints is not None and not self._matches(constraints):
+                continue
+            try:
+                self._check_time()
+                if runner.applies(self.scope):
+                    yield runner
+            except EvaluationError as error:
+                self._failed(group, runner, "matchConditions", error)
+
+    def _mutate(self, group: Group, runners: Sequence[Runner]) -> None:
+        for runner in self._applicable(group, runners):
+            for index, mutation in enumerate(runner.step.lowered.mutations):
+                try:
+                    self.scope["object"] = runner.written(mutation, self.scope)
+                except EvaluationError as error:
+                    self._failed(group, runner, f"mutations[{index}]", error)
+
+    def _validate(self, group: Group, runners: Sequence[Runner]) -> None:
+        failures: list[tuple[Runner, Failure]] = []
+        for runner in self._applicable(group, runners):
+            policy = runner.step.lowered.policy
+            for failure in runner.failures(self.scope):
+                if failure.error is None or policy.failure_policy == "Fail":
+                    failures.append((runner, failure))
+            self._annotate(group, runner)
+        if not failures:
+            return
+        findings = [finding for runner, failure in failures for finding in self._found(group, runner, failure)]
+        first = failures[0][1]
+        text = self._profile_text(group, findings) or first.text
+        self._act(group, text, first.validation.reason if first.error is None else "Invalid", findings)
+
+    def _found(self, group: Group, runner: Runner, failure: Failure) -> Iterator[Finding]:
+        validation = failure.validation
+        for message, pointer in failure.findings:
+            yield Finding(
+                runner.step.lowered.policy.name,
+                group.bound.binding.name,
+                validation.name,
+                message,
+                pointer,
+                _strongest(group),
+                validation.severity,
+            )
+
+    def _profile_text(self, group: Group, findings: Sequence[Finding]) -> str:
+        """The one message that a profile makes of its members' findings; of a denial only."""
+        message = group.bound.message
+        if message is None or _strongest(group) != "Deny":
+            return ""
+        told = [
+            {"policy": f.policy, "rule": f.rule, "message": f.message, "field": f.field, "pointer": f.pointer or ""}
+            for f in findings
+        ]
+        within = admission(self.engine.kubernetes)
+        expression = Expression(message, within, {}, ("settings", "findings"))
+        try:
+            text = expression({**self.scope, "settings": group.bound.settings, "findings": told})
+        except EvaluationError:
+            return ""
+        return text.strip() if isinstance(text, str) else ""
+
+    def _annotate(self, group: Group, runner: Runner) -> None:
+        try:
+            for key, text in runner.annotations(self.scope):
+                self.annotations.setdefault(f"{runner.step.lowered.policy.name}/{key}", []).append(text)
+        except EvaluationError as error:  # denies whatever the actions, as in the API server
+            if runner.step.lowered.policy.failure_policy == "Fail":
+                self._deny(group, failed_text("auditAnnotations", error), "Invalid", ())
+
+    def _failed(self, group: Group, runner: Runner, rule: str, error: EvaluationError) -> None:
+        """What could not be evaluated is a failing validation, or nothing, as failurePolicy says."""
+        policy = runner.step.lowered.policy
+        if policy.failure_policy == "Ignore":
+            return
+        text = failed_text(runner.step.lowered.prefix + rule, error)
+        finding = Finding(policy.name, group.bound.binding.name, rule, text, None, _strongest(group), policy.severity)
+        self._act(group, text, "Invalid", [finding])
+
+    def _act(self, group: Group, text: str, reason: str, findings: Iterable[Finding]) -> None:
+        """What the binding's actions make of a failure."""
+        actions = group.bound.binding.validation_actions
+        if "Deny" in actions:
+            self._deny(group, text, reason, findings)
+        else:
+            self.findings += findings
+        if "Warn" in actions:
+            self.warnings.append(text)
+        if "Audit" in actions:
+            binding = group.bound.binding
+            self.audits.append(
+                {
+                    "message": text,
+                    "policy": binding.policy.name,
+                    "binding": binding.name,
+                    "validationActions": list(actions),
+                }
+            )
+
+    def _deny(self, group: Group, text: str, reason: str, findings: Iterable[Finding]) -> None:
+        self.findings += findings
+        self.denials.append((text, reason))
+
+    def _check_time(self) -> None:
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise EvaluationError("the deadline of the request has passed")
+
+
+def _strongest(group: Group) -> Literal["Deny", "Warn", "Audit"]:
+    actions = group.bound.binding.validation_actions
+    return "Deny" if "Deny" in actions else "Warn" if "Warn" in actions else "Audit"

@@ -1,0 +1,109 @@
+"""`admit.load`: documents in, engine out; the one place that knows all the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from admit.admission import native
+from admit.cel.env import NEWEST, parse_version
+from admit.engine import Clock, Engine, now
+from admit.errors import Fault, RuleSetError, UsageError
+from admit.library import Library
+from admit.rules import load as rules
+from admit.rules.lower import lower
+from admit.rules.yaml import Document, document_of, read
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def load(
+    documents: Iterable[str | Path | Mapping[str, Any]],
+    *,
+    params: Iterable[Mapping[str, Any]] = (),
+    namespaces: Iterable[Mapping[str, Any]] = (),
+    kubernetes: str = f"1.{NEWEST}",
+    clock: Clock = now,
+) -> Engine:
+    """The engine of a rule set: files, folders (their files in the order of their paths) and documents.
+
+    `kubernetes` is the version whose CEL it speaks. Raises RuleSetError with every fault of the rule set, UsageError
+    for a path or version that there is not.
+    """
+    engine, faults = check(documents, params=params, namespaces=namespaces, kubernetes=kubernetes, clock=clock)
+    errors = [fault for fault in faults if not fault.warning]
+    if errors:
+        raise RuleSetError(errors)
+    return engine
+
+
+def check(
+    documents: Iterable[str | Path | Mapping[str, Any]],
+    *,
+    params: Iterable[Mapping[str, Any]] = (),
+    namespaces: Iterable[Mapping[str, Any]] = (),
+    kubernetes: str = f"1.{NEWEST}",
+    clock: Clock = now,
+) -> tuple[Engine, list[Fault]]:
+    """The engine of what is sound in a rule set, and every fault and warning. Raises UsageError."""
+    parse_version(kubernetes)
+    faults: list[Fault] = []
+    rule_set, found = rules.load(_documents(documents, faults), Library())
+    faults += found
+    bounds = []
+    for binding in rule_set.bindings:
+        bound, wrong = lower(binding, rule_set.policies, kubernetes)
+        faults += wrong
+        bounds.append(bound)
+    data = [*rule_set.data, *map(native, params)]
+    known = [*data, *map(native, namespaces)]
+    engine = Engine(
+        tuple(bounds),
+        kubernetes,
+        tuple({binding.policy.name: rule_set.policies[binding.policy.name] for binding in rule_set.bindings}.values()),
+        tuple(data),
+        {name: item for item in known if (name := _namespace_name(item)) is not None},
+        clock,
+    )
+    return engine, list(dict.fromkeys(faults))
+
+
+def _documents(given: Iterable[str | Path | Mapping[str, Any]], faults: list[Fault]) -> Iterator[Document]:
+    for number, item in enumerate(given, 1):
+        if isinstance(item, Mapping):
+            yield document_of(dict(item), f"<document {number}>")
+            continue
+        for file in files_of(Path(item)):
+            try:
+                yield from read(file.read_bytes(), str(file))
+            except RuleSetError as error:
+                faults += error.faults
+            except OSError as error:
+                raise UsageError(f"cannot read {file}: {error.strerror}") from None
+
+
+def files_of(path: Path) -> list[Path]:
+    """The rule files that a path stands for: itself, or those of a folder, in order. Raises UsageError."""
+    if path.is_dir():
+        found = [
+            file
+            for file in sorted(path.rglob("*"))
+            if file.suffix in SUFFIXES
+            and not file.name.endswith(".test.yaml")
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+            and file.is_file()
+        ]
+        if not found:
+            raise UsageError(f"no rule files in {path}: expected {', '.join(SUFFIXES)}")
+        return found
+    if not path.exists():
+        raise UsageError(f"no such file or folder: {path}")
+    return [path]
+
+
+def _namespace_name(item: Mapping[str, Any]) -> str | None:
+    if (item.get("apiVersion"), item.get("kind")) != ("v1", "Namespace"):
+        return None
+    name = (item.get("metadata") or {}).get("name")
+    return name if isinstance(name, str) else None

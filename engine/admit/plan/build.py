@@ -1,0 +1,228 @@
+"""Bindings to the plan of a route: every decision that can be taken before a request comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal
+from admit.cel.env import Declarations
+from admit.cel.fold import literal
+from admit.cel.types import BOOL, DYN, optional_of
+from admit.plan.ir import Group, Plan, Step
+from admit.plan.match import Route, is_settled, may_match
+from admit.plan.share import conjunction
+from admit.plan.simplify import simplify
+from admit.rules import lower
+from admit.rules.lower import Bound, Loop, Lowered, Validation, Write
+from admit.rules.names import substitute
+from admit.rules.paths import Elements, Path
+from admit.rules.restate import restate
+from admit.rules.workloads import WORKLOADS, Workload
+from admit.source import UNKNOWN
+
+TRUE = Literal("bool", True, type=BOOL)
+NULL = literal(None, UNKNOWN)
+ITEM = "item#"  # no name of a rule
+
+
+def build(bounds: Iterable[Bound], route: Route, within: Declarations) -> Plan:
+    """The plan of a route, of those bindings that a request of it can concern."""
+    groups = tuple(group for bound in bounds if (group := _group(bound, route, within)) is not None)
+    settled = [step for group in groups if group.settled for step in group.steps]
+    writing = [step for group in groups if group.settled and mutates(group.bound) for step in group.steps]
+    idle = tuple(step.idle for step in writing if step.idle is not None)
+    return Plan(route, groups, idle, tuple(step.holds for step in settled))
+
+
+def mutates(bound: Bound) -> bool:
+    """Whether a binding's mutations are in force: one without Deny changes nothing."""
+    return "Deny" in bound.binding.validation_actions
+
+
+def _group(bound: Bound, route: Route, within: Declarations) -> Group | None:
+    limits = bound.binding.match_resources
+    if limits is not None and not may_match(limits, route):
+        return None
+    steps = tuple(step for lowered in bound.members if (step := _step(lowered, route, within)) is not None)
+    if not steps:
+        return None
+    constraints = [step.lowered.policy.match_constraints for step in steps]
+    settled = all(match is None or is_settled(match, route) for match in (limits, *constraints))
+    return Group(bound, steps, settled and not any(step.lowered.policy.param_kind for step in steps))
+
+
+def workload_of(route: Route) -> Workload | None:
+    """The kind of the route that carries a pod."""
+    for workload in WORKLOADS:
+        if (workload.group, workload.resource, workload.subresource) == (
+            route.group,
+            route.resource,
+            route.subresource,
+        ):
+            return workload
+    return None
+
+
+def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
+    """None where the policy has nothing to say on the route."""
+    constraints = lowered.policy.match_constraints
+    if constraints is not None and not may_match(constraints, route):
+        return None
+    if lowered.policy.subject == "PodSpec":
+        workload = workload_of(route)
+        if workload is None or route.operation not in ("CREATE", "UPDATE"):
+            return None
+        lowered = restate(lowered, workload)
+    name = f"{lowered.binding.name}/{lowered.prefix}variables"
+    specialised, definitions = _Specialising(lowered, route, name, within).result()
+    conditions = [condition.expression for condition in specialised.match_conditions]
+    if any(isinstance(condition, Literal) and condition.value is False for condition in conditions):
+        return None
+    guard = conjunction(conditions)
+    idle: Expr | None = None
+    if specialised.mutations:
+        idle = _implied(guard, conjunction(_idle(mutation) for mutation in specialised.mutations))
+    holds = conjunction(
+        v.verdict if v.judged is None else _implied(v.judged, v.verdict) for v in specialised.validations
+    )
+    return Step(specialised, definitions, idle, _implied(guard, holds))
+
+
+def _implied(condition: Expr, consequence: Expr) -> Expr:
+    """`condition ? consequence : true`, which is true at once where there is nothing to ask."""
+    if consequence == TRUE or condition == TRUE:
+        return consequence
+    return Call("_?_:_", (condition, consequence, TRUE), span=condition.span, type=BOOL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Specialising:
+    """A restated policy with all that its binding and route know folded in."""
+
+    lowered: Lowered
+    route: Route
+    variables: str
+    within: Declarations
+
+    def result(self) -> tuple[Lowered, dict[str, Expr]]:
+        lowered = self.lowered
+        definitions = {f"{self.variables}.{v.name}": self.expr(v.expression) for v in lowered.variables}
+        specialised = replace(
+            lowered,
+            match_conditions=tuple(
+                replace(c, expression=self.condition(c.expression)) for c in lowered.match_conditions
+            ),
+            variables=(),
+            validations=tuple(map(self.validation, lowered.validations)),
+            mutations=tuple(map(self.mutation, lowered.mutations)),
+            audit_annotations=tuple(
+                replace(a, value_expression=self.expr(a.value_expression)) for a in lowered.audit_annotations
+            ),
+        )
+        return specialised, definitions
+
+    def expr(self, node: Expr) -> Expr:
+        constants: dict[str, Expr] = {"settings": literal(self.lowered.settings, node.span, DYN)}
+        if self.route.operation in ("CREATE", "CONNECT"):
+            constants["oldObject"] = NULL
+        elif self.route.operation == "DELETE":
+            constants["object"] = NULL
+        return simplify(node, constants, self.route.operation, self.variables, self.within)
+
+    def condition(self, node: Expr) -> Expr:
+        """Of a matchCondition, for which the API server has no namespaceObject."""
+        return self.expr(substitute(node, {"namespaceObject": NULL}))
+
+    def some(self, node: Expr | None) -> Expr | None:
+        return None if node is None else self.expr(node)
+
+    def path(self, path: Path) -> Path:
+        return Path(path.root, tuple(s if isinstance(s, str) else self.expr(s) for s in path.segments))
+
+    def loop(self, loop: Loop) -> Loop:
+        elements = loop.elements
+        if elements is not None:
+            kept = tuple((variable, self.expr(condition)) for variable, condition in elements.kept)
+            elements = Elements(tuple(map(self.path, elements.lists)), kept)
+        return Loop(loop.variable, self.expr(loop.list), elements)
+
+    def validation(self, validation: Validation) -> Validation:
+        return replace(
+            validation,
+            verdict=self.expr(validation.verdict),
+            loops=tuple(map(self.loop, validation.loops)),
+            element=self.expr(validation.element),
+            excepted=self.some(validation.excepted),
+            messages=tuple(map(self.expr, validation.messages)),
+            summary=self.some(validation.summary),
+            value=None if validation.value is None else self.path(validation.value),
+            judged=self.some(validation.judged),
+        )
+
+    def mutation(self, mutation: lower.Mutation) -> lower.Mutation:
+        conditions = tuple(map(self.expr, mutation.conditions))
+        if isinstance(mutation, lower.Patch):
+            return replace(
+                mutation,
+                conditions=tuple(map(self.expr, mutation.conditions)),
+                expression=self.expr(mutation.expression),
+            )
+        return replace(
+            mutation,
+            loops=tuple(map(self.loop, mutation.loops)),
+            conditions=tuple(map(self.expr, mutation.conditions)),
+            paths=tuple(map(self.path, mutation.paths)),
+            value=self.expr(mutation.value),
+        )
+
+
+def _idle(mutation: lower.Mutation) -> Expr:
+    """Where this holds the mutation changes nothing; where it does not, or errs, it may."""
+    span = mutation.span
+    if any(isinstance(condition, Literal) and condition.value is False for condition in mutation.conditions):
+        return TRUE
+    changes: Expr = TRUE
+    if isinstance(mutation, Write):
+        pending = [_pending(mutation, path) for path in mutation.paths]
+        changes = reduce(lambda a, b: Call("_||_", (a, b), span=span, type=BOOL), pending)
+    for condition in reversed(mutation.conditions):
+        if condition != TRUE:
+            changes = Call("_&&_", (condition, changes), span=span, type=BOOL)
+    idle = _not(changes)
+    if isinstance(mutation, lower.Patch):
+        return idle
+    for loop in reversed(mutation.loops):
+        idle = Comprehension("all", loop.list, loop.variable, idle, span=span, type=BOOL)
+    return idle
+
+
+def _pending(write: Write, path: Path) -> Expr:
+    """Whether the value is still to be written at the path."""
+    span, value = write.span, write.value
+    there: Expr = Ident(path.root, span=span, type=DYN)
+    for segment in path.segments:
+        key = Literal("string", segment) if isinstance(segment, str) else segment
+        there = Call("_?._" if isinstance(segment, str) else "_[?_]", (there, key), span=span, type=optional_of(DYN))
+    if write.action == "set":
+        same = Call("_==_", (_or(there, None), value), span=span, type=BOOL)
+        if isinstance(value, Literal) and value.value is not None:
+            return _not(same)
+        present = Call("hasValue", (), there, span=span, type=BOOL)
+        return _not(Call("_&&_", (present, same), span=span, type=BOOL))
+    member = Call("@in", (Ident(ITEM, type=DYN), _or(there, [])), span=span, type=BOOL)
+    macro = "exists" if write.action == "remove" else "all"
+    test = Comprehension(macro, value, ITEM, member, span=span, type=BOOL)
+    return test if write.action == "remove" else _not(test)
+
+
+def _or(node: Expr, default: object) -> Expr:
+    return Call("orValue", (literal(default, node.span, DYN),), node, span=node.span, type=DYN)
+
+
+def _not(node: Expr) -> Expr:
+    return Call("!_", (node,), span=node.span, type=BOOL)
+
+
+def _either(a: Expr, b: Expr) -> Expr:
+    return Call("_||_", (a, b), span=a.span, type=BOOL)

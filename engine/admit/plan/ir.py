@@ -1,0 +1,47 @@
+"""The plan: for a route (a resource and an operation) what is left to do when a request comes; data, printable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from admit.cel.ast import Expr
+from admit.plan.match import Route
+from admit.rules.lower import Bound, Lowered
+
+PARAMETERS = ("object", "oldObject", "request", "namespaceObject", "params", "today")
+"""What the functions of a plan are given; in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One policy under one binding, for one route: its expressions simplified, over PARAMETERS and `definitions`.
+
+    `definitions` are the policy's variables, under names that are no other step's. `holds` is true where no
+    validation fails; `idle`, where it has mutations, is true where they change nothing. Neither says more: where
+    one is false, or errs, the step is gone through in full.
+    """
+
+    lowered: Lowered
+    definitions: Mapping[str, Expr]
+    idle: Expr | None
+    holds: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A binding's steps. `settled`: it is in force for every request of the route, whatever its names and labels."""
+
+    bound: Bound
+    steps: tuple[Step, ...]
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What bindings do on a route, in rule-set order; `idle` and `holds` are those of the settled groups' steps."""
+
+    route: Route
+    groups: tuple[Group, ...]
+    idle: tuple[Expr, ...]
+    holds: tuple[Expr, ...]

@@ -1,0 +1,96 @@
+"""A plan's expressions to Python functions: one for all that a route asks, single ones to tell what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from admit.cel.ast import Expr, Ident, children
+from admit.cel.emit import Code, Emitter, Unfit, far_return, function
+from admit.cel.env import Declarations
+from admit.cel.link import Program, link, load
+from admit.plan.ir import PARAMETERS, Plan
+from admit.plan.share import conjunction
+from admit.source import UNKNOWN
+
+Holds = Callable[..., bool]
+"""Of PARAMETERS: True where everything asked holds; False where something does not, or nothing can be said."""
+
+
+class Expression:
+    """One expression of a plan; compiled when it is first asked for, since most never are."""
+
+    __slots__ = ("_definitions", "_expr", "_names", "_program", "_within")
+
+    def __init__(
+        self, expr: Expr, within: Declarations, definitions: Mapping[str, Expr], variables: Sequence[str] = ()
+    ) -> None:
+        self._expr = expr
+        self._names = (*PARAMETERS, *variables)
+        self._within = within
+        self._definitions = definitions
+        self._program: Program | None = None
+
+    def __call__(self, scope: Mapping[str, Any]) -> Any:
+        """The value, for a scope that has PARAMETERS and the variables. Raises EvaluationError."""
+        if self._program is None:
+            self._program = link(self._expr, self._names, self._within, definitions=self._definitions)
+        return self._program(*[scope[name] for name in self._names])
+
+
+class Judge:
+    """The conjunction of many conditions as one function; those without a fast form are asked one by one."""
+
+    def __init__(
+        self, conditions: Sequence[Expr], definitions: Mapping[str, Expr], within: Declarations, name: str
+    ) -> None:
+        fit: list[Expr] = []
+        unfit: list[Expr] = []
+        for condition in conditions:
+            (fit if _fits(condition, definitions, within) else unfit).append(condition)
+        try:
+            self.code = _fused(fit, definitions, within, name)
+        except (Unfit, RecursionError):  # each is within bounds, all of them together are not
+            fit, unfit = [], [*conditions]
+            self.code = _fused(fit, definitions, within, name)
+        self.uses = frozenset().union(*map(_names, (*conditions, *definitions.values())))
+        self._fused: Holds = load(self.code, conditions[0].span if conditions else UNKNOWN)
+        self._rest = [Expression(condition, within, definitions) for condition in unfit]
+
+    def __call__(self, scope: Mapping[str, Any]) -> bool:
+        if not self._fused(*[scope[name] for name in PARAMETERS]):
+            return False
+        return all(expression(scope) is True for expression in self._rest)
+
+
+def judges(plan: Plan, within: Declarations) -> tuple[Judge, Judge]:
+    """Whether no validation of the plan's settled groups fails; and whether no mutation changes anything, besides."""
+    settled = [step for group in plan.groups if group.settled for step in group.steps]
+    definitions = {name: expr for step in settled for name, expr in step.definitions.items()}
+    holds = Judge(plan.holds, definitions, within, "holds")
+    quiet = Judge((*plan.idle, *plan.holds), definitions, within, "quiet") if plan.idle else holds
+    return holds, quiet
+
+
+def _fits(condition: Expr, definitions: Mapping[str, Expr], within: Declarations) -> bool:
+    try:
+        _fused([condition], definitions, within, "fits")
+    except (Unfit, RecursionError):
+        return False
+    return True
+
+
+def _fused(conditions: Iterable[Expr], definitions: Mapping[str, Expr], within: Declarations, name: str) -> Code:
+    emitter = Emitter(PARAMETERS, within.kubernetes)
+    for variable, definition in definitions.items():
+        emitter.define(variable, definition)
+    condition = emitter.prepare(conjunction(conditions))
+    emitter.unless(condition, far_return(False))
+    emitter.frame.block.extend(far_return(True).stmts)
+    return function(emitter, name, far_return(False).stmts, condition.span)
+
+
+def _names(node: Expr) -> frozenset[str]:
+    """Names that occur; more than are free is no harm."""
+    own = frozenset((node.name,)) if isinstance(node, Ident) else frozenset()
+    return own.union(*map(_names, children(node)))

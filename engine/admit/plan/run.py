@@ -1,0 +1,206 @@
+"""A step gone through in full: what its validations find, what its mutations write, what its annotations say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from admit.admission.patch import pointer
+from admit.cel.ast import Expr
+from admit.cel.env import Declarations
+from admit.cel.values import Optional
+from admit.errors import EvaluationError
+from admit.plan.ir import PARAMETERS, Step
+from admit.plan.link import Expression
+from admit.plan.write import MISSING, add_at, remove_at, set_at, value_at
+from admit.rules.lower import Loop, Patch, Validation, Write
+from admit.rules.names import free
+from admit.rules.paths import Path
+
+Scope: TypeAlias = Mapping[str, Any]
+Place: TypeAlias = tuple[str | int, ...]
+Places: TypeAlias = Mapping[str, Place | None]
+"""Where in the object a variable's value is; None where it is not in the object."""
+
+LONGEST_MESSAGE = 5 * 1024  # bytes; the API server drops a longer messageExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A validation that does not pass: its text, and each combination that fails, as text and JSON pointer.
+
+    With `error` it could not be evaluated; then its text says what failed.
+    """
+
+    validation: Validation
+    text: str
+    findings: tuple[tuple[str, str | None], ...]
+    error: EvaluationError | None = None
+
+
+class Runner:
+    """The expressions of a step as functions, compiled as they are needed."""
+
+    def __init__(self, step: Step, within: Declarations) -> None:
+        self.step = step
+        self._within = within
+        self._expressions: dict[tuple[int, int], Expression] = {}
+
+    def applies(self, scope: Scope) -> bool:
+        """Whether the matchConditions hold: one that is false outweighs those that fail. Raises EvaluationError."""
+        failed: EvaluationError | None = None
+        for condition in self.step.lowered.match_conditions:
+            try:
+                if self._value(condition.expression, scope) is not True:
+                    return False
+            except EvaluationError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+        return True
+
+    def failures(self, scope: Scope) -> Iterator[Failure]:
+        """The validations that do not pass, in order."""
+        for validation in self.step.lowered.validations:
+            try:
+                if validation.judged is not None and self._value(validation.judged, scope) is False:
+                    continue
+                if self._value(validation.verdict, scope) is not True:
+                    yield self._failure(validation, scope)
+            except EvaluationError as error:
+                text = failed_text(validation.name, error)
+                yield Failure(validation, text, ((text, None),), error)
+
+    def written(self, mutation: Write | Patch, scope: Scope) -> Any:
+        """The object after a mutation; the same object where nothing changes. Raises EvaluationError."""
+        document = scope["object"]
+        if isinstance(mutation, Patch):
+            raise EvaluationError(f"{mutation.kind} is not supported")
+        for inner, places in list(self._combinations(mutation.loops, scope, {"object": ()})):
+            if not all(self._value(condition, inner) is True for condition in mutation.conditions):
+                continue
+            value = self._value(mutation.value, inner)
+            if isinstance(value, Optional):
+                if not value.present:
+                    continue
+                value = value.value
+            for path in mutation.paths:
+                place = self._place(path, inner, places)
+                if place is not None:
+                    document = _WRITERS[mutation.action](document, place, value)
+        return document
+
+    def annotations(self, scope: Scope) -> Iterator[tuple[str, str]]:
+        """Key and text of each audit annotation that has one. Raises EvaluationError."""
+        for annotation in self.step.lowered.audit_annotations:
+            value = self._value(annotation.value_expression, scope)
+            if isinstance(value, str) and value.strip():
+                yield annotation.key, value.strip()
+
+    def _failure(self, validation: Validation, scope: Scope) -> Failure:
+        findings = []
+        clean = True
+        for inner, places in self._combinations(validation.loops, scope, {"object": ()}):
+            try:
+                if self._value(validation.element, inner) is not False:
+                    continue
+            except EvaluationError:  # absorbed: another combination is false
+                clean = False
+                continue
+            message, sound = self._message(validation, inner)
+            clean = clean and sound
+            findings.append((message, self._pointer(validation, inner, places)))
+        return Failure(validation, self._text(validation, findings, clean, scope), tuple(findings))
+
+    def _text(self, validation: Validation, findings: Sequence[tuple[str, Any]], clean: bool, scope: Scope) -> str:
+        """All findings' texts as one; of a message that says the same of every combination, once."""
+        if not clean or not findings:
+            return f"failed rule {validation.name}"
+        texts = [text for text, _ in findings]
+        variables = {loop.variable for loop in validation.loops}
+        if not any(free(message) & variables for message in validation.messages):
+            return texts[0]
+        joined = validation.separator.join(texts).strip()
+        if len(joined.encode(errors="replace")) <= LONGEST_MESSAGE:
+            return joined
+        if validation.summary is not None:
+            try:
+                return str(self._value(validation.summary, scope)).strip()
+            except EvaluationError:
+                return f"failed rule {validation.name}"
+        return f"{texts[0]} and {len(texts) - 1} more" if len(texts) > 1 else texts[0]
+
+    def _message(self, validation: Validation, scope: Scope) -> tuple[str, bool]:
+        """The message of one combination, and whether nothing failed on the way to it."""
+        sound = True
+        for message in validation.messages:
+            try:
+                text = self._value(message, scope)
+            except EvaluationError:
+                sound = False
+                continue
+            if isinstance(text, str) and text.strip():
+                return text.strip(), True
+        return f"failed rule {validation.name}", sound
+
+    def _pointer(self, validation: Validation, scope: Scope, places: Places) -> str | None:
+        """Where the value is that failed; else the innermost element that has a place."""
+        try:
+            place = None if validation.value is None else self._place(validation.value, scope, places)
+        except EvaluationError:
+            place = None
+        if place is None:
+            found = [places[loop.variable] for loop in validation.loops if places[loop.variable] is not None]
+            place = found[-1] if found else None
+        return None if place is None else pointer(place)
+
+    def _combinations(self, loops: Sequence[Loop], scope: Scope, places: Places) -> Iterator[tuple[Scope, Places]]:
+        """A scope, and the places of its variables, for every combination of the loops' elements."""
+        if not loops:
+            yield scope, places
+            return
+        loop, *rest = loops
+        try:
+            elements = list(self._elements(loop, scope, places))
+        except EvaluationError:  # only where the verdict did not need this list
+            return
+        for item, place in elements:
+            yield from self._combinations(rest, {**scope, loop.variable: item}, {**places, loop.variable: place})
+
+    def _elements(self, loop: Loop, scope: Scope, places: Places) -> Iterator[tuple[Any, Place | None]]:
+        if loop.elements is None:
+            yield from ((item, None) for item in self._value(loop.list, scope))
+            return
+        for path in loop.elements.lists:
+            place = self._place(path, scope, places)
+            items = MISSING if place is None else value_at(scope["object"], place)
+            if items is MISSING or items is None:
+                continue
+            for index, item in enumerate(items):
+                kept = loop.elements.kept
+                if all(self._value(condition, {**scope, name: item}) is True for name, condition in kept):
+                    yield item, (*place, index) if place is not None else None
+
+    def _place(self, path: Path, scope: Scope, places: Places) -> Place | None:
+        start = places.get(path.root)
+        if start is None:
+            return None
+        return (*start, *(s if isinstance(s, str) else self._value(s, scope) for s in path.segments))
+
+    def _value(self, expr: Expr, scope: Scope) -> Any:
+        key = id(expr), len(scope)
+        expression = self._expressions.get(key)
+        if expression is None:
+            variables = tuple(name for name in scope if name not in PARAMETERS)
+            expression = self._expressions[key] = Expression(expr, self._within, self.step.definitions, variables)
+        return expression(scope)
+
+
+_WRITERS = {"set": set_at, "add": add_at, "remove": remove_at}
+
+
+def failed_text(rule: str, error: EvaluationError) -> str:
+    """What failed, and in which part of the rule."""
+    part = f" in {error.span.text!r}" if error.span is not None and error.span.text else ""
+    return f"rule {rule} failed to evaluate: {error}{part}"
