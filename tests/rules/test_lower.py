@@ -76,7 +76,8 @@ def pieces(lowered: Lowered) -> Iterator[tuple[str, str | None]]:
         assert isinstance(mutation, Write)
         yield from (("where", unparse(condition)) for condition in mutation.conditions)
         yield from (("loop", shown_loop(loop)) for loop in mutation.loops)
-        yield mutation.action, f"{shown_path(mutation.path)}: {unparse(mutation.value)}"
+        paths = ", ".join(map(shown_path, mutation.paths))
+        yield mutation.action, f"{paths}: {unparse(mutation.value)}"
         patch = json_patch(mutation)
         yield "patch", patch and unparse(patch)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal
 from admit.cel.env import Declarations

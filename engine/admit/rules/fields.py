@@ -21,6 +21,7 @@ from admit.rules.shapes import (
     MapOf,
     Message,
     Name,
+    OneOrMore,
     Operand,
     Record,
     SchemaOf,
@@ -111,8 +112,8 @@ def _mutation(**written: Any) -> model.Mutation:
     if "set" in written:
         return model.Write("set", written["set"], written["to"], **loops, span=span)
     if "add" in written:
-        return model.Write("add", written["to"], written["add"], **loops, span=span)
-    return model.Write("remove", written["from"], written["remove"], **loops, span=span)
+        return model.Write("add", (written["to"],), written["add"], **loops, span=span)
+    return model.Write("remove", (written["from"],), written["remove"], **loops, span=span)
 
 
 FOR_EACH = Field(Loops(), "Variables and the lists they run over; a later list may use an earlier variable.")
@@ -152,7 +153,7 @@ def _mutation_table() -> Record:
         "Mutation",
         _mutation,
         {
-            "set": Field(Cel(), "The path that is given the value `to`; missing parents are made."),
+            "set": Field(OneOrMore(Cel()), "The path, or paths, given the value `to`; missing parents are made."),
             "add": Field(Operand(), "A list; what is missing of it is appended to the list at the path `to`."),
             "remove": Field(Operand(), "A list; what is in it is taken from the list at the path `from`."),
             "to": Field(Operand(), "With `set` the value, with `add` the path of the list."),

@@ -73,13 +73,13 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """`value` set at, added to or removed from `path`, for all combinations of the `loops` where all `conditions`
+    """`value` set at, added to or removed from `paths`, for all combinations of the `loops` where all `conditions`
     hold, a false one being looked at before the next. An empty optional is no value."""
 
     action: Literal["set", "add", "remove"]
     loops: tuple[Loop, ...]
     conditions: tuple[Expr, ...]
-    path: Path
+    paths: tuple[Path, ...]
     value: Expr
     span: Span
 
@@ -246,34 +246,40 @@ class _Lowering:
         return _checked(node, scope, self.faults, result)
 
     def validation(self, written: model.Validation, scope: Declarations) -> Validation:
+        before = len(self.faults)
         loops, inner = self.loops(written.for_each, scope)
-        rule, span = written.rule, written.span
+        rule = written.rule
         by: dict[str, Expr] = {}
         if isinstance(rule, model.Constraint):
-            value_type = self.check(rule.value, inner).type or DYN
-            by["value"] = _unwrapped(rule.value, value_type)
-            path = self.value_path(rule.value, loops)
-            holds, at = _constrained(rule, value_type), rule.value.span
+            type_ = self.check(rule.value, inner).type or DYN
+            by["value"] = _unwrapped(rule.value, type_)
+            path, holds, at = self.value_path(rule.value, loops), _constrained(rule, type_), rule.value.span
         else:
             path, holds, at = None, rule, rule.span
+        everywhere, here = self.exceptions(self.prefix + written.name, loops)
+        parts = [part for part in (holds, written.when, everywhere, here) if part is not None]
         if written.when is not None:
             holds = _call(at, "_?_:_", written.when, holds, Constant("bool", True, span=at))
-        everywhere, here = self.exceptions(self.prefix + written.name, loops)
         if here is not None:
             holds = _call(at, "_||_", holds, here)
         verdict = combined(written.for_each, holds, at)
         if everywhere is not None:
             verdict = _call(at, "_||_", verdict, everywhere)
-        checked = self.check(verdict, self.dated(scope))
+        sound = len(self.faults) == before
+        faults: list[Fault] = []
+        checked = _checked(verdict, self.dated(scope), faults)
+        self.faults += faults and (self.clearer(parts, self.dated(inner)) or (faults if sound else []))
         element = checked
         if everywhere is not None and isinstance(checked, Call):
             element, everywhere = checked.args
         for _ in loops:
             assert isinstance(element, Comprehension) and element.condition is not None
             element = element.condition
-        if checked.type != BOOL:
+        if checked.type == DYN and not faults:
             truth = (Constant("bool", True, span=at), Constant("bool", False, span=at))
-            checked = self.check(_call(at, "_?_:_", verdict, *truth), self.dated(scope), BOOL)
+            checked = self.check(_call(at, "_?_:_", verdict, *truth), self.dated(scope))
+        elif checked.type not in (BOOL, DYN):
+            self.faults.append(_no_bool(checked))
         messages = []
         if written.message_expression is not None:
             messages.append(self.check(substitute(written.message_expression, by), inner, STRING))
@@ -291,21 +297,33 @@ class _Lowering:
             written.reason,
             written.severity or self.policy.severity,
             path,
-            span,
+            written.span,
         )
+
+    def clearer(self, conditions: list[Expr], scope: Declarations) -> list[Fault]:
+        """What is wrong with the conditions of a verdict as they are written, rather than with what they became."""
+        faults: list[Fault] = []
+        for condition in conditions:
+            checked = _checked(condition, scope, faults)
+            if checked.type not in (BOOL, DYN):
+                faults.append(_no_bool(checked))
+        return faults
 
     def mutation(self, written: model.Mutation, scope: Declarations) -> Mutation:
         match written:
             case model.Patch(kind, expression):
                 conditions = self.conditions(None, (), scope)
                 return Patch(kind, conditions, self.check(expression, scope), written.span)
-            case model.Write(action, path, value):
+            case model.Write(action, paths, value):
                 loops, inner = self.loops(written.for_each, scope)
                 conditions = self.conditions(written.when, loops, inner)
-                self.check(path, inner)
-                to = path_of(path) or Path("object")
-                segments = tuple(s if isinstance(s, str) else self.check(s, inner) for s in to.segments)
-                return Write(action, loops, conditions, Path(to.root, segments), self.check(value, inner), written.span)
+                to = tuple(self.path(path, inner) for path in paths)
+                return Write(action, loops, conditions, to, self.check(value, inner), written.span)
+
+    def path(self, written: Expr, scope: Declarations) -> Path:
+        self.check(written, scope)
+        path = path_of(written) or Path("object")
+        return Path(path.root, tuple(s if isinstance(s, str) else self.check(s, scope) for s in path.segments))
 
     def conditions(self, when: Expr | None, loops: tuple[Loop, ...], scope: Declarations) -> tuple[Expr, ...]:
         """`W && !EXCEPTED`, if there is any of it."""
@@ -315,7 +333,7 @@ class _Lowering:
             return ()
         checked = self.check(conjunction(*written), self.dated(scope))
         if checked.type not in (BOOL, DYN):
-            self.faults.append(Fault(f"must evaluate to bool but got {checked.type}", checked.span))
+            self.faults.append(_no_bool(checked))
         return (checked,)
 
     def loops(self, for_each: tuple[model.Each, ...], scope: Declarations) -> tuple[tuple[Loop, ...], Declarations]:
@@ -374,6 +392,10 @@ class _Lowering:
         return _call(
             node.span, "format", ListExpr((node,), span=node.span), target=Constant("string", "%s", span=node.span)
         )
+
+
+def _no_bool(checked: Expr) -> Fault:
+    return Fault(f"must evaluate to bool but got {checked.type}", checked.span)
 
 
 def _not(node: Expr) -> Expr:

@@ -90,10 +90,13 @@ class Validation(Written):
 
 @dataclass(frozen=True, slots=True)
 class Write(Written):
-    """`set: PATH` `to: value`, `add: value` `to: PATH`, `remove: value` `from: PATH`"""
+    """`set: PATH` `to: value`, `add: value` `to: PATH`, `remove: value` `from: PATH`.
+
+    INVARIANT: only a `set` has several paths.
+    """
 
     action: Literal["set", "add", "remove"]
-    path: Expr
+    paths: tuple[Expr, ...]
     value: Expr
     for_each: tuple[Each, ...] = ()
     when: Expr | None = None

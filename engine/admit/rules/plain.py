@@ -35,7 +35,8 @@ def json_patch(write: Write) -> Expr | None:
 
     None where a loop writes several times under one parent: each would make it anew.
     """
-    if write.path.root != (write.loops[-1].variable if write.loops else "object"):
+    innermost = write.loops[-1].variable if write.loops else "object"
+    if not all(path.root == innermost or _is_constant(path) for path in write.paths):
         return None
     return _over(write, write.loops, {"object": Place(Ident("object"), Literal("string", ""))})
 
@@ -136,14 +137,29 @@ def _over(write: Write, loops: tuple[Loop, ...], roots: Mapping[str, Place]) -> 
 
 def _operations(write: Write, roots: Mapping[str, Place]) -> Expr:
     """The operations of one combination."""
-    places = [roots[write.path.root]]
-    for segment in write.path.segments:
-        places.append(places[-1].at(segment))
-    *parents, place = places
-    made = [_where(parent.missing, _operation("add", parent.pointer, MapExpr(()))) for parent in parents[1:]]
+    parents: list[Path] = []
+    operations = []
+    for path in write.paths:
+        above = [Path(path.root, path.segments[:end]) for end in range(1, len(path.segments))]
+        made = [_made(_place(parent, roots)) for parent in above if parent not in parents]
+        operations.append(_written(write, path, _place(path, roots), made))
+        parents += above
+    return _sum(operations)
+
+
+def _is_constant(path: Path) -> bool:
+    """Whether each combination of the loops writes the same field: then it is made, and written, alike every time."""
+    return path.root == "object" and all(isinstance(segment, str) for segment in path.segments)
+
+
+def _made(parent: Place) -> Expr:
+    return _where(parent.missing, _operation("add", parent.pointer, MapExpr(())))
+
+
+def _written(write: Write, path: Path, place: Place, made: list[Expr]) -> Expr:
     match write.action:
         case "set":
-            is_field = bool(write.path.segments) and isinstance(write.path.segments[-1], str)
+            is_field = bool(path.segments) and isinstance(path.segments[-1], str)
             return _set(write.value, place, made, "add" if is_field else "replace")
         case "add":
             return _add(write, place, made)
@@ -232,6 +248,6 @@ def _names(write: Write) -> frozenset[str]:
     """The names that the write uses, inside of comprehensions too."""
     nodes = [write.value, *write.conditions, *(loop.list for loop in write.loops)]
     nodes += [condition for loop in write.loops if loop.elements for _, condition in loop.elements.kept]
-    nodes += [segment for segment in write.path.segments if not isinstance(segment, str)]
+    nodes += [segment for path in write.paths for segment in path.segments if not isinstance(segment, str)]
     used: frozenset[str] = frozenset(loop.variable for loop in write.loops)
     return used.union(*map(free, nodes))

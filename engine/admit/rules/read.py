@@ -26,6 +26,7 @@ from admit.rules.shapes import (
     MapOf,
     Message,
     Name,
+    OneOrMore,
     Operand,
     Record,
     SchemaOf,
@@ -79,6 +80,11 @@ class Reader:
                 return self._record(shape, value, place)
             case ListOf():
                 return self._list(shape, value, place)
+            case OneOrMore(item=item) if isinstance(value, list):
+                return self._list(ListOf(item, at_least=1), value, place)
+            case OneOrMore(item=item):
+                one = self.read(item, value, place)
+                return one if one is INVALID else (one,)
             case MapOf(value=inner):
                 if not isinstance(value, dict):
                     return self._expected("a map", value, place)

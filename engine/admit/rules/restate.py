@@ -98,12 +98,13 @@ class _To:
             mutation,
             loops=tuple(map(self.loop, mutation.loops)),
             conditions=conditions,
-            path=self.path(mutation.path),
+            paths=tuple(map(self.path, mutation.paths)),
             value=self.expr(mutation.value),
         )
         if self.workload.subresource:
             return _to_new_containers(write)
-        if immutable is not None and any(_overlap(place, immutable) for place in _places(write.path, write.loops)):
+        places = [place for path in write.paths for place in _places(path, write.loops)]
+        if immutable is not None and any(_overlap(place, immutable) for place in places):
             return replace(write, conditions=(_checked(CREATED), *conditions))
         return write
 
@@ -153,18 +154,30 @@ def _overlap(place: tuple[Segment | None, ...], field: tuple[str, ...]) -> bool:
 
 def _to_new_containers(write: Write) -> Write | None:
     """The write, to the ephemeral containers that the old object lacks; None where it goes elsewhere."""
-    loop = _outermost(write.path.root, write.loops)
-    if loop is None or loop.elements is None or Path("object", EPHEMERAL) not in loop.elements.lists:
+    over = [(path, _outermost(path.root, write.loops)) for path in write.paths]
+    paths = tuple(path for path, loop in over if loop is not None and _is_over_ephemeral(loop))
+    if not paths:
         return None
+    narrowed = {loop.variable: _narrowed(loop) for _, loop in over if loop is not None and _is_over_ephemeral(loop)}
+    return replace(
+        write,
+        loops=tuple(narrowed.get(loop.variable, loop) for loop in write.loops),
+        conditions=(*map(_is_new, narrowed), *write.conditions),
+        paths=paths,
+    )
+
+
+def _is_over_ephemeral(loop: Loop) -> bool:
+    return loop.elements is not None and Path("object", EPHEMERAL) in loop.elements.lists
+
+
+def _narrowed(loop: Loop) -> Loop:
+    """The loop, over ephemeral containers alone."""
+    assert loop.elements is not None
     containers = _checked(present_or(ListExpr(()), *EPHEMERAL))
     for variable, condition in loop.elements.kept:
         containers = Comprehension("filter", containers, variable, condition, type=containers.type)
-    elements = replace(loop.elements, lists=(Path("object", EPHEMERAL),))
-    return replace(
-        write,
-        loops=tuple(Loop(each.variable, containers, elements) if each is loop else each for each in write.loops),
-        conditions=(_is_new(loop.variable), *write.conditions),
-    )
+    return Loop(loop.variable, containers, replace(loop.elements, lists=(Path("object", EPHEMERAL),)))
 
 
 def _outermost(root: str, loops: tuple[Loop, ...]) -> Loop | None:

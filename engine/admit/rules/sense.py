@@ -117,11 +117,13 @@ def _write_faults(write: Write, policy: Policy) -> Iterator[Fault]:
         if elements_of(each.list, pointed, variables) is not None:
             pointed.append(each.variable)
     yield from _bare_word(write.value, {each.variable for each in write.for_each})
-    path = path_of(write.path)
-    if path is not None and path.root in {each.variable for each in write.for_each}.difference(pointed):
-        wanted = "a path, containers, .orValue([]) of one or a filter over one"
-        yield Fault(f"nothing can be written through {path.root!r}, whose list is not {wanted}", write.path.span)
-    elif path is None or path.root not in pointed:
-        yield Fault(f"expected a path that starts at {' or '.join(pointed)}", write.path.span)
-    elif path.root == "object" and not path.segments:
-        yield Fault("expected a path to a field of the object", write.path.span)
+    unpointed = {each.variable for each in write.for_each}.difference(pointed)
+    for written in write.paths:
+        path = path_of(written)
+        if path is not None and path.root in unpointed:
+            wanted = "a path, containers, .orValue([]) of one or a filter over one"
+            yield Fault(f"nothing can be written through {path.root!r}, whose list is not {wanted}", written.span)
+        elif path is None or path.root not in pointed:
+            yield Fault(f"expected a path that starts at {' or '.join(pointed)}", written.span)
+        elif path.root == "object" and not path.segments:
+            yield Fault("expected a path to a field of the object", written.span)

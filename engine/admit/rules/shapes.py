@@ -82,6 +82,13 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """An item by itself, or a list of them."""
+
+    item: Shape
+
+
+@dataclass(frozen=True, slots=True)
 class MapOf:
     value: Shape
 
@@ -123,7 +130,21 @@ class Record:
 
 
 Shape: TypeAlias = (
-    Text | Name | Choice | Flag | Cel | Operand | Message | Day | SchemaOf | Settings | Loops | ListOf | MapOf | Record
+    Text
+    | Name
+    | Choice
+    | Flag
+    | Cel
+    | Operand
+    | Message
+    | Day
+    | SchemaOf
+    | Settings
+    | Loops
+    | ListOf
+    | OneOrMore
+    | MapOf
+    | Record
 )
 
 
@@ -161,6 +182,8 @@ def json_schema(shape: Shape, definitions: dict[str, Any]) -> dict[str, Any]:
             schema |= {"minItems": at_least} if at_least else {}
             schema |= {"maxItems": at_most} if at_most else {}
             return schema | ({"uniqueItems": True} if unique == "." else {})
+        case OneOrMore(item=item):
+            return {"anyOf": [json_schema(item, definitions), json_schema(ListOf(item, at_least=1), definitions)]}
         case MapOf(value=value):
             return {"type": "object", "additionalProperties": json_schema(value, definitions)}
         case Record(name=name):
