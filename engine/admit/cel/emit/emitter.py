@@ -329,8 +329,9 @@ class Emitter:
         known = self.frame.known.get(key)
         if known is None:
             known = self._compute(node)
-            if self.numbering.shared(node) and not _is_cheap(known.code):
-                known = self.frame.named(known, node.span, _stem(node))
+            if self.numbering.shared(node):
+                if not _is_cheap(known.code):
+                    known = self.frame.named(known, node.span, _stem(node))
                 self.frame.known[key] = known
         return known
 
