@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Select
 from admit.cel.ast import Literal as Constant
 from admit.cel.check import check
-from admit.cel.env import Declarations, admission
+from admit.cel.env import NEWEST, Declarations, admission
+from admit.cel.library import functions
 from admit.cel.types import (
     BOOL,
     BYTES,
@@ -242,6 +243,10 @@ class _Lowering:
             return scope
         return replace(scope, variables={**scope.variables, "today": STRING})
 
+    def saying(self, scope: Declarations) -> Declarations:
+        """With the functions of the newest Kubernetes, which a message may call in every version."""
+        return replace(scope, functions=functions(NEWEST))
+
     def check(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
         return _checked(node, scope, self.faults, result)
 
@@ -282,9 +287,9 @@ class _Lowering:
             self.faults.append(_no_bool(checked))
         messages = []
         if written.message_expression is not None:
-            messages.append(self.check(substitute(written.message_expression, by), inner, STRING))
+            messages.append(self.check(substitute(written.message_expression, by), self.saying(inner), STRING))
         if written.message is not None:
-            messages.append(self.text(written.message, inner, by))
+            messages.append(self.text(written.message, self.saying(inner), by))
         return Validation(
             self.prefix + written.name,
             checked,
@@ -293,7 +298,7 @@ class _Lowering:
             everywhere,
             tuple(messages),
             written.separator,
-            None if written.summary is None else self.text(written.summary, scope, {}),
+            None if written.summary is None else self.text(written.summary, self.saying(scope), {}),
             written.reason,
             written.severity or self.policy.severity,
             path,
