@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -95,18 +96,19 @@ def test_a_certificate_from_files(tmp_path: Path) -> None:
             assert client.post(f"{server.url}/mutate/names", json=review()).json()["response"]["allowed"]
 
 
-def exchange(server: Server, *parts: bytes) -> tuple[bytes, float]:
-    """What a plain connection gets for the parts, and the seconds until it is closed."""
+def exchange(server: Server, *parts: bytes, patience: float = 5) -> tuple[bytes, float]:
+    """What a plain connection gets for the parts, and the seconds until it is closed or silent for too long."""
     host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=patience) as connection:
         start = time.monotonic()
         answer = b""
         try:
             for part in parts:
                 connection.sendall(part)
+                time.sleep(0.01)
             while chunk := connection.recv(4096):
                 answer += chunk
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             pass
         return answer, time.monotonic() - start
 
@@ -127,6 +129,49 @@ def test_hostile_clients() -> None:
         for name, parts, holds in HOSTILE:
             assert holds(*exchange(server, *parts)), name
         assert httpx.post(f"{server.url}/validate", json=review()).status_code == 200
+
+
+def post(body: bytes, *headers: bytes) -> bytes:
+    return b"".join([HEAD, *(header + b"\r\n" for header in headers), b"content-length: %d\r\n\r\n" % len(body), body])
+
+
+REVIEW = json.dumps(review("bad")).encode()
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(REVIEW), REVIEW)
+# What is sent, in parts; the statuses that must come back on the one connection.
+EXCHANGES = [
+    ("one after the other", [post(REVIEW), post(REVIEW)], [200, 200]),
+    ("in one packet", [post(REVIEW) + post(REVIEW)], [200, 200]),
+    ("in pieces", [post(REVIEW)[:30], post(REVIEW)[30:200], post(REVIEW)[200:]], [200]),
+    ("between refusals", [post(b"{"), post(REVIEW), post(b"[]"), post(REVIEW)], [400, 200, 400, 200]),
+    ("refused and answered in one packet", [post(b"{") + post(REVIEW)], [400, 200]),
+    ("in chunks", [CHUNKED, post(REVIEW)], [200, 200]),
+    ("with a wait for 100", [post(REVIEW, b"expect: 100-continue")], [100, 200]),
+    ("to be the last", [post(REVIEW, b"connection: close")], [200]),
+    ("behind a page", [b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n" + post(REVIEW)], [200, 200]),
+]
+
+
+def test_reviews_on_one_connection() -> None:
+    with serving(tls=0) as server:
+        for name, parts, statuses in EXCHANGES:
+            answer, _ = exchange(server, *parts, patience=0.6)
+            found = [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", answer)]
+            assert found == statuses, name
+            reviews = answer.count(b'"message":"bad name","code":422')
+            assert reviews == statuses.count(200) - (name == "behind a page"), name
+
+
+def test_a_review_under_way_is_answered_before_the_end() -> None:
+    with serving(tls=0) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(post(REVIEW)[:-1])
+            time.sleep(0.1)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            connection.sendall(REVIEW[-1:])
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
+        assert server.process.wait(10) == 0
 
 
 def children(process: subprocess.Popen[str], lost: int = 0) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -13,9 +13,6 @@ from admit.admission.native import native
 from admit.errors import RequestError
 
 OPERATIONS = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
-
-T = TypeVar("T")
-D = TypeVar("D")
 
 
 class GroupVersionKind(NamedTuple):
@@ -105,7 +102,7 @@ class Request:
 def read(review: Mapping[str, Any] | bytes) -> Request:
     """The request of an AdmissionReview v1, or a bare AdmissionRequest. Raises RequestError."""
     request = _admission_request(native(_parsed(review) if isinstance(review, bytes) else review))
-    _require(request, "uid", str)
+    _present(request, "uid")
     return _request(request)
 
 
@@ -126,17 +123,19 @@ def from_manifest(
     manifest = native(object)
     if type(manifest) is not dict:
         raise RequestError(f"expected an object with apiVersion and kind, got {_named(manifest)}")
-    group, _, version = _require(manifest, "apiVersion", str).rpartition("/")
-    known = kind_of(group, _require(manifest, "kind", str))
-    metadata = _field(manifest, "metadata", dict, {})
-    name = _field(metadata, "name", str, "")
+    _check(manifest, _MANIFEST)
+    group, _, version = _present(manifest, "apiVersion").rpartition("/")
+    known = kind_of(group, _present(manifest, "kind"))
+    metadata = manifest.get("metadata") or {}
+    _check(metadata, _METADATA, "metadata")
+    name = metadata.get("name") or ""
     raw = {
         "uid": "",
         "kind": {"group": group, "version": version, "kind": known.kind},
         "resource": {"group": group, "version": version, "resource": known.resource},
         "subResource": subresource,
         "name": name,
-        "namespace": _namespace(metadata, namespace) if known.namespaced else "",
+        "namespace": _namespace(metadata.get("namespace") or "", namespace) if known.namespaced else "",
         "operation": operation,
         "userInfo": native(user or {}),
         "object": manifest,
@@ -153,11 +152,11 @@ def from_manifest(
 
 
 def _parsed(text: bytes) -> Any:
-    if not text.strip():
-        raise RequestError("expected an AdmissionReview, got nothing")
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        if not text.strip():
+            raise RequestError("expected an AdmissionReview, got nothing") from None
         raise RequestError(f"not JSON: {error}") from None
 
 
@@ -168,7 +167,8 @@ def _admission_request(document: Any) -> dict[str, Any]:
     if kind == "AdmissionReview":
         version = document.get("apiVersion")
         if version == "admission.k8s.io/v1":
-            return _require(document, "request", dict)
+            _check(document, _REVIEW)
+            return cast(dict[str, Any], _present(document, "request"))
         if version == "admission.k8s.io/v1beta1":
             raise RequestError(
                 "AdmissionReview of admission.k8s.io/v1beta1 is not supported: "
@@ -181,95 +181,101 @@ def _admission_request(document: Any) -> dict[str, Any]:
 
 
 def _request(raw: dict[str, Any]) -> Request:
-    operation = _require(raw, "operation", str)
+    _check(raw, _SHAPE)
+    operation = _present(raw, "operation")
     if operation not in OPERATIONS:
         raise RequestError(f"expected operation CREATE, UPDATE, DELETE or CONNECT, got {operation!r}")
-    kind = _kind(_require(raw, "kind", dict), "kind")
-    given = _field(raw, "resource", dict, None)
-    if given is not None:
-        resource = _resource(given, "resource")
-    else:
-        resource = GroupVersionResource(kind.group, kind.version, kind_of(kind.group, kind.kind).resource)
-    _check_rest(raw)
+    kind = _kind(_present(raw, "kind"), "kind")
+    resource = raw.get("resource")
+    if raw.get("requestKind") != raw["kind"] and raw.get("requestKind"):
+        _kind(raw["requestKind"], "requestKind")
+    if raw.get("requestResource") != resource and raw.get("requestResource"):
+        _resource(raw["requestResource"], "requestResource")
+    if user := raw.get("userInfo"):
+        _check_user(user)
     return Request(
-        _field(raw, "uid", str, ""),
+        raw.get("uid") or "",
         kind,
-        resource,
-        _field(raw, "subResource", str, ""),
-        _field(raw, "name", str, ""),
-        _field(raw, "namespace", str, ""),
+        _resource(resource, "resource")
+        if resource
+        else GroupVersionResource(kind.group, kind.version, kind_of(kind.group, kind.kind).resource),
+        raw.get("subResource") or "",
+        raw.get("name") or "",
+        raw.get("namespace") or "",
         operation,
-        _field(raw, "object", dict, None),
-        _field(raw, "oldObject", dict, None),
+        raw.get("object"),
+        raw.get("oldObject"),
         raw,
     )
 
 
-def _check_rest(raw: dict[str, Any]) -> None:
-    """What `Request` takes from `raw` later must not fail then."""
-    kind, resource = raw.get("requestKind"), raw.get("requestResource")
-    if kind is not None and kind != raw["kind"]:
-        _kind(_require(raw, "requestKind", dict), "requestKind")
-    if resource is not None and resource != raw.get("resource"):
-        _resource(_require(raw, "requestResource", dict), "requestResource")
-    _field(raw, "requestSubResource", str, None)
-    _field(raw, "dryRun", bool, None)
-    _field(raw, "options", dict, None)
-    user = _field(raw, "userInfo", dict, None)
-    if user:
-        _field(user, "username", str, None, "userInfo")
-        _field(user, "uid", str, None, "userInfo")
-        extra = _field(user, "extra", dict, None, "userInfo") or {}
-        for key, texts in (("groups", _field(user, "groups", list, None, "userInfo") or []), *extra.items()):
-            if type(texts) is not list or not _TEXT.issuperset(map(type, texts)):
-                raise RequestError(f"userInfo.{key} must be a list of strings")
+def _kind(given: dict[str, Any], path: str) -> GroupVersionKind:
+    _check(given, _KIND, path)
+    return GroupVersionKind(given.get("group") or "", _present(given, "version", path), _present(given, "kind", path))
+
+
+def _resource(given: dict[str, Any], path: str) -> GroupVersionResource:
+    _check(given, _RESOURCE, path)
+    group = given.get("group") or ""
+    return GroupVersionResource(group, _present(given, "version", path), _present(given, "resource", path))
+
+
+def _check_user(user: dict[str, Any]) -> None:
+    _check(user, _USER, "userInfo")
+    for key, texts in (("groups", user.get("groups")), *(user.get("extra") or {}).items()):
+        if texts is not None and (type(texts) is not list or not _TEXT.issuperset(map(type, texts))):
+            raise RequestError(f"userInfo.{key} must be a list of strings")
 
 
 _TEXT = frozenset({str})
+_KIND = {"group": str, "version": str, "kind": str}
+_RESOURCE = {"group": str, "version": str, "resource": str}
+_USER = {"username": str, "uid": str, "groups": list, "extra": dict}
+_METADATA = {"name": str, "namespace": str}
+_MANIFEST = {"apiVersion": str, "kind": str, "metadata": dict}
+_REVIEW = {"request": dict}
+_SHAPE = {
+    "uid": str,
+    "kind": dict,
+    "resource": dict,
+    "subResource": str,
+    "requestKind": dict,
+    "requestResource": dict,
+    "requestSubResource": str,
+    "name": str,
+    "namespace": str,
+    "operation": str,
+    "userInfo": dict,
+    "object": dict,
+    "oldObject": dict,
+    "dryRun": bool,
+    "options": dict,
+}
 
 
-def _kind(given: dict[str, Any], key: str) -> GroupVersionKind:
-    return GroupVersionKind(
-        _field(given, "group", str, "", key), _require(given, "version", str, key), _require(given, "kind", str, key)
-    )
+def _check(given: dict[str, Any], shape: Mapping[str, type[Any]], path: str = "") -> None:
+    """Raises RequestError where a field that is there, and is not null, has another type than in the shape."""
+    for key, value in given.items():
+        expected = shape.get(key)
+        if type(value) is not expected and expected is not None and value is not None:
+            name = f"{path}.{key}" if path else key
+            raise RequestError(f"{name} must be {_NAMES[expected]}, not {_named(value)}")
 
 
-def _resource(given: dict[str, Any], key: str) -> GroupVersionResource:
-    return GroupVersionResource(
-        _field(given, "group", str, "", key),
-        _require(given, "version", str, key),
-        _require(given, "resource", str, key),
-    )
-
-
-def _field(where: dict[str, Any], key: str, expected: type[T], default: D, path: str = "") -> T | D:
-    value = where.get(key)
-    if value is None:
-        return default
-    if type(value) is not expected:
-        raise _mistyped(f"{path}.{key}" if path else key, expected, value)
-    return value
-
-
-def _require(where: dict[str, Any], key: str, expected: type[T], path: str = "") -> T:
-    value = _field(where, key, expected, None, path)
+def _present(given: dict[str, Any], key: str, path: str = "") -> Any:
+    value = given.get(key)
     if not value:
         raise RequestError(f"{f'{path}.{key}' if path else key} is missing")
     return value
 
 
-def _namespace(metadata: dict[str, Any], given: str | None) -> str:
-    own = _field(metadata, "namespace", str, "", "metadata")
+def _namespace(own: str, given: str | None) -> str:
     if own and given and own != given:
         raise RequestError(f"the object is in namespace {own!r}, the request in {given!r}")
     return own or given or "default"
 
 
 _NAMES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-
-
-def _mistyped(key: str, expected: type[Any], value: Any) -> RequestError:
-    return RequestError(f"{key} must be {_NAMES[expected]}, not {_named(value)}")
 
 
 def _named(value: Any) -> str:
