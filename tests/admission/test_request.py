@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -66,6 +67,14 @@ def test_the_variable_of_cel() -> None:
 def test_the_resource_follows_from_the_kind() -> None:
     request = read(review(resource=..., kind={"kind": "NetworkPolicy", "version": "v1", "group": "networking.k8s.io"}))
     assert request.resource == ("networking.k8s.io", "v1", "networkpolicies")
+
+
+def test_every_request_of_the_conformance_data_is_read(conformance: Path) -> None:
+    for path in sorted((conformance / "kubewarden").glob("*-policy.json")):
+        for case in json.loads(path.read_text()):
+            if case["request_form"] in ("AdmissionReview", "AdmissionRequest"):
+                request = read(case["request"])
+                assert request.resource.resource and request.cel["kind"]["kind"], case["name"]
 
 
 REFUSED = [
