@@ -281,8 +281,7 @@ class _Lowering:
             assert isinstance(element, Comprehension) and element.condition is not None
             element = element.condition
         if checked.type == DYN and not faults:
-            truth = (Constant("bool", True, span=at), Constant("bool", False, span=at))
-            checked = self.check(_call(at, "_?_:_", verdict, *truth), self.dated(scope))
+            checked = self.check(_truth(verdict), self.dated(scope))
         elif checked.type not in (BOOL, DYN):
             self.faults.append(_no_bool(checked))
         messages = []
@@ -336,8 +335,11 @@ class _Lowering:
         written = [*([] if when is None else [when]), *(_not(each) for each in excepted if each is not None)]
         if not written:
             return ()
-        checked = self.check(conjunction(*written), self.dated(scope))
-        if checked.type not in (BOOL, DYN):
+        condition = conjunction(*written)
+        checked = self.check(condition, self.dated(scope))
+        if checked.type == DYN:
+            checked = self.check(_truth(condition), self.dated(scope))
+        elif checked.type != BOOL:
             self.faults.append(_no_bool(checked))
         return (checked,)
 
@@ -401,6 +403,11 @@ class _Lowering:
 
 def _no_bool(checked: Expr) -> Fault:
     return Fault(f"must evaluate to bool but got {checked.type}", checked.span)
+
+
+def _truth(node: Expr) -> Expr:
+    """`node ? true : false`, an error for what is no bool"""
+    return _call(node.span, "_?_:_", node, *(Constant("bool", value, span=node.span) for value in (True, False)))
 
 
 def _not(node: Expr) -> Expr:

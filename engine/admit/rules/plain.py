@@ -17,10 +17,13 @@ LONGEST = 5 * 1024  # of a message, in bytes; the API server drops what exceeds 
 
 
 def text(rule: Validation) -> Expr | None:
-    """The message of a rule that failed, where it has one: `A.filter(a, !E).map(a, M)` joined, or the summary."""
+    """The message of a rule that failed, where it has one: `A.filter(a, !E).map(a, M)` joined, or the summary.
+
+    A message that is the same of every combination is said once.
+    """
     if not rule.messages:
         return None
-    if not rule.loops:
+    if free(rule.messages[0]).isdisjoint(loop.variable for loop in rule.loops):
         return rule.messages[0]
     found = _found(rule, rule.loops, rule.messages[0])
     depth = len(rule.loops)
@@ -73,7 +76,7 @@ def _first_and_count(found: Expr, depth: int) -> Expr:
     for _ in range(depth):
         first = _call("_[_]", first, Literal("int", 0))
     more = _call("string", _call("_-_", _count(found, depth), Literal("int", 1)))
-    return _sum([first, Literal("string", " (and "), more, Literal("string", " more)")])
+    return _sum([first, Literal("string", " and "), more, Literal("string", " more")])
 
 
 def _count(found: Expr, depth: int) -> Expr:
