@@ -49,8 +49,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def read(path: str) -> list[dict[str, Any]]:
-    """The cases of a file of the data."""
-    return json.loads((DATA / path).read_text(encoding="utf-8"))["tests"]
+    """The cases of a file of the data. Those that are a mere list have ids of file and name made for them."""
+    cases = json.loads((DATA / path).read_text(encoding="utf-8"))
+    if isinstance(cases, dict):
+        return cases["tests"]  # type: ignore[no-any-return]
+    names: Counter[str] = Counter()
+    for case in cases:
+        names[case["name"]] += 1
+        again = f" ({names[case['name']]})" if names[case["name"]] > 1 else ""
+        case["id"] = f"{Path(path).stem}/{case['name']}{again}"
+    return cases  # type: ignore[no-any-return]
 
 
 def known_exceptions(name: str) -> dict[str, str]:

@@ -1,0 +1,71 @@
+"""Kubewarden's own cases of the policies that are bundled: verdict, message, settings errors, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import pytest
+
+import admit
+from admit.errors import RuleSetError
+
+Case: TypeAlias = dict[str, Any]
+
+POLICIES = ("user-group-psp", "host-namespaces-psp", "capabilities-psp")
+
+
+@pytest.mark.cases(*(f"kubewarden/{name}-policy.json" for name in POLICIES))
+def test_policy(case: Case) -> None:
+    expected = case["expect"]
+    texts = expected.get("message", [])
+    if expected.get("settings_valid") is False:
+        with pytest.raises(RuleSetError) as raised:
+            engine_for(case)
+        assert any(says(fault.message, texts) for fault in raised.value.faults), str(raised.value)
+        return
+    engine = engine_for(case)
+    if expected["allowed"] is None:
+        return
+    decision = engine.review(case["request"], binding="case")
+    assert decision.allowed == expected["allowed"], decision.message
+    assert says(decision.message, texts), decision.message
+    if "patch" in expected:
+        assert bool(decision.patch) == (expected["patch"] == "present"), decision.patch
+    for path in expected.get("mutated_paths", ()):
+        assert list(at(decision.object, path["path"])) == path["values"]
+    if "mutated_object" in expected:
+        assert comparable(decision.object) == comparable(expected["mutated_object"])
+
+
+def engine_for(case: Case) -> admit.Engine:
+    name = case["id"].partition("-policy/")[0]
+    spec = {"policyName": f"kubewarden/{name}", "settings": case["settings"]}
+    binding = {"apiVersion": "admit.dev/v1", "kind": "PolicyBinding", "metadata": {"name": "case"}, "spec": spec}
+    return admit.load([binding])
+
+
+def says(text: str, matchers: list[dict[str, str]]) -> bool:
+    return all(m["value"] == text if m["match"] == "exact" else m["value"] in text for m in matchers)
+
+
+def at(value: Any, path: str) -> Iterator[Any]:
+    """The values at a JSONPath of names and `[*]`."""
+    key, _, rest = path.removeprefix("$.").partition(".")
+    name, star, _ = key.partition("[*]")
+    for item in value.get(name, ()) if star else [value[name]]:
+        yield from at(item, rest) if rest else [item]
+
+
+def comparable(value: Any, key: str = "") -> Any:
+    """An object without what upstream's passage through typed structures adds and takes: nulls, empty lists and maps.
+
+    Capabilities are sets: upstream's order is random.
+    """
+    if isinstance(value, dict):
+        found = {name: comparable(item, name) for name, item in value.items()}
+        return {name: item for name, item in found.items() if item not in (None, [], {})}
+    if isinstance(value, list):
+        items = [comparable(item) for item in value]
+        return sorted(items) if key in ("add", "drop") else items
+    return value
