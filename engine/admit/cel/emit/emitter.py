@@ -355,7 +355,7 @@ class Emitter:
                 return Py(self.test(node), "bool")
             case Call(function="_&&_" | "_||_" | "!_"):
                 return Py(self.test(node), "bool")
-            case Comprehension(macro="all" | "exists" | "exists_one" | "existsOne"):
+            case Comprehension(macro="all" | "exists" | "exists_one" | "existsOne", var2=None):
                 return Py(self.test(node), "bool")
             case Call(function="_?_:_", args=(condition, a, b)):
                 return self._conditional(condition, a, b, span)
@@ -412,7 +412,7 @@ class Emitter:
         values = [self.value(entry.value) for entry in node.entries]
         code = ast.copy_location(ast.Dict([k.code for k in keys], [v.code for v in values]), quote("x", span))
         made = Py(code, "dict", "str")
-        literals = {key.literal.value for key in keys if key.literal is not None}
+        literals = {key.literal.value for key in keys if key.literal is not None and type(key.literal.value) is str}
         if len(literals) < len(keys):
             made = self.frame.named(made, span)
             self.frame.emit(

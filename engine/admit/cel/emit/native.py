@@ -62,6 +62,8 @@ def _equals(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
 def _equals_literal(frame: Frame, span: Span, a: Py, literal: Literal) -> ast.expr | None:
     value = literal.value
     if value is None or type(value) is bool:
+        if isinstance(a.code, ast.Constant):  # Python warns of `1 is True`
+            return constant(a.code.value is value, span)
         return quote("a is b", span, a=a.code, b=constant(value, span))
     if type(value) is str or type(value) is bytes:
         return quote("a == b", span, a=a.code, b=constant(value, span))

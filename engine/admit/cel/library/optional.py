@@ -138,3 +138,6 @@ optional_overload("_[?_](optional_type(map(K, V)), K) -> optional_type(V)", id="
 optional_overload("_[_](optional_type(list(V)), int) -> optional_type(V)", id="optional_list_index_int")(index)
 optional_overload("_[_](optional_type(map(K, V)), K) -> optional_type(V)", id="optional_map_index_value")(index)
 optional_overload("_[?_](dyn, dyn) -> optional_type(dyn)", id="optindex", declared=False)(opt_index)
+optional_overload("_[?_](dyn, dyn) -> optional_type(dyn)", id="optindex", declared=False, since=None)(
+    partial(opt_index, strict=True)
+)
