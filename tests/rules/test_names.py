@@ -53,6 +53,9 @@ def test_what_replaces_a_name_takes_over_its_place() -> None:
     assert [child.span.text for child in node.args] == ["1", "pod"]  # type: ignore[union-attr]
 
 
-def test_deep() -> None:
-    text = "(" * 200 + "pod" + " + 1)" * 200
-    assert free(substitute(parse(text), {"pod": parse("object.spec")})) == {"object"}
+@pytest.mark.parametrize("start, step", [("pod", "{} + 1"), ("pod", "a.all(object, {})"), ("pod", "[{}]")])
+def test_deep(start: str, step: str) -> None:
+    text = start
+    for _ in range(240):
+        text = step.format(text)
+    assert "object" in free(substitute(parse(text), {"pod": parse("object.spec")}))

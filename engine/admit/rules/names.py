@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from admit.cel.ast import Bind, Comprehension, Expr, Ident, OptMap, children, rebuild
 from admit.source import Span
@@ -43,38 +44,42 @@ def _free(node: Expr) -> frozenset[str]:
 
 
 def _substitute(node: Expr, by: Mapping[str, Expr]) -> Expr:
-    def change(node: Expr) -> Expr:
-        match node:
-            case Ident():
-                new = by.get(_key(node))
-                return node if new is None else _at(new, node.span)
-            case Comprehension() | Bind() | OptMap():
-                return _substitute_inside(node, by)
-            case _:
-                return rebuild(node, change)
+    match node:
+        case Ident():
+            new = by.get(_key(node))
+            return node if new is None else _at(new, node.span)
+        case Comprehension(range=range_, condition=condition, result=result):
+            renamed, inside = _inside(node, by)
+            return replace(
+                node,
+                range=_substitute(range_, by),
+                var=renamed.get(node.var, node.var),
+                condition=condition and _substitute(condition, inside),
+                result=result and _substitute(result, inside),
+                var2=node.var2 and renamed.get(node.var2, node.var2),
+            )
+        case Bind(var=var, value=value, body=body):
+            renamed, inside = _inside(node, by)
+            new_value, new_body = _substitute(value, by), _substitute(body, inside)
+            return replace(node, var=renamed.get(var, var), value=new_value, body=new_body)
+        case OptMap(target=target, var=var, body=body):
+            renamed, inside = _inside(node, by)
+            new_target, new_body = _substitute(target, by), _substitute(body, inside)
+            return replace(node, target=new_target, var=renamed.get(var, var), body=new_body)
+        case _:
+            return rebuild(node, partial(_substitute, by=by))
 
-    return change(node)
 
-
-def _substitute_inside(node: Comprehension | Bind | OptMap, by: Mapping[str, Expr]) -> Expr:
+def _inside(
+    node: Comprehension | Bind | OptMap, by: Mapping[str, Expr]
+) -> tuple[Mapping[str, str], Mapping[str, Expr]]:
+    """The variables that need another name, and what is replaced where they are seen."""
     variables = _variables(node)
-    outer, inner = _parts(node)
-    used: frozenset[str] = frozenset().union(*map(_free, inner))
+    used: frozenset[str] = frozenset().union(*map(_free, _parts(node)[1]))
     inside = {key: new for key, new in by.items() if key in used and key not in variables}
     arriving: frozenset[str] = frozenset().union(*map(free, inside.values()))
     renamed = {v: fresh(v, arriving, used) for v in variables if v in arriving}
-    inside |= {old: Ident(new) for old, new in renamed.items()}
-    scopes = iter([by] * len(outer) + [inside] * len(inner))  # `rebuild` goes in the same order
-    changed = rebuild(node, lambda child: _substitute(child, next(scopes)))
-    if not renamed:
-        return changed
-    match changed:
-        case Comprehension(var=var, var2=var2):
-            return replace(changed, var=renamed.get(var, var), var2=var2 and renamed.get(var2, var2))
-        case Bind(var=var) | OptMap(var=var):
-            return replace(changed, var=renamed[var])
-        case _:
-            return changed
+    return renamed, inside | {old: Ident(new) for old, new in renamed.items()}
 
 
 def _key(node: Ident) -> str:
@@ -99,4 +104,4 @@ def _parts(node: Comprehension | Bind | OptMap) -> tuple[tuple[Expr, ...], tuple
 
 
 def _at(node: Expr, span: Span) -> Expr:
-    return rebuild(replace(node, span=span), lambda child: _at(child, span))
+    return rebuild(replace(node, span=span), partial(_at, span=span))
