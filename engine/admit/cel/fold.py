@@ -32,22 +32,26 @@ def literal(value: Any, span: Span, type_: Type | None = None) -> Literal:
 
 def fold(node: Expr, within: Declarations) -> Expr:
     """The expression with its constant parts computed. It has the same value, or error, for every input."""
-    node = rebuild(node, partial(fold, within=within))
+    return fold_node(rebuild(node, partial(fold, within=within)), within)
+
+
+def fold_node(node: Expr, within: Declarations) -> Expr:
+    """`fold` of a node whose sub-expressions are folded already."""
     match node:
         case Call(function="_&&_" | "_||_" as operator, args=(a, b)):
             return _connective(node, a, b, operator == "_||_")
         case Call(function="_?_:_", args=(Literal(kind="bool", value=condition), a, b)):
             return a if condition else b
         case Call() if all(isinstance(operand, Literal) for operand in node.operands):
-            return _computed(node, within)
+            return computed(node, within)
         case Select(operand=Literal()):
-            return _computed(node, within)
+            return computed(node, within)
         case ListExpr(items=items, optional=optional) if not optional and _literals(items):
-            return _computed(node, within)
+            return computed(node, within)
         case MapExpr(entries=entries) if all(
             not entry.optional and _literals((entry.key, entry.value)) for entry in entries
         ):
-            return _computed(node, within)
+            return computed(node, within)
         case _:
             return node
 
@@ -67,7 +71,8 @@ def _literals(nodes: tuple[Expr, ...]) -> bool:
     return all(isinstance(node, Literal) for node in nodes)
 
 
-def _computed(node: Expr, within: Declarations) -> Expr:
+def computed(node: Expr, within: Declarations) -> Expr:
+    """The value of an expression without variables; the expression itself where it fails."""
     try:
         return literal(evaluate(node, {}, within), node.span, node.type)
     except EvaluationError:

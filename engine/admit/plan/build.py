@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal
@@ -99,16 +99,27 @@ def _implied(condition: Expr, consequence: Expr) -> Expr:
 
 @dataclass(frozen=True, slots=True)
 class _Specialising:
-    """A restated policy with all that its binding and route know folded in."""
+    """A restated policy with all that its binding and route know folded in.
+
+    `variables` are what stands for the policy's: a constant, or one variable of `prefix` each.
+    """
 
     lowered: Lowered
     route: Route
-    variables: str
+    prefix: str
     within: Declarations
+    variables: dict[str, Expr] = field(default_factory=dict)
 
     def result(self) -> tuple[Lowered, dict[str, Expr]]:
         lowered = self.lowered
-        definitions = {f"{self.variables}.{v.name}": self.expr(v.expression) for v in lowered.variables}
+        definitions: dict[str, Expr] = {}
+        for variable in lowered.variables:
+            expr = self.expr(variable.expression)
+            if not isinstance(expr, Literal):
+                name = f"{self.prefix}.{variable.name}"
+                definitions[name] = expr
+                expr = Ident(name, type=expr.type)
+            self.variables[variable.name] = expr
         specialised = replace(
             lowered,
             match_conditions=tuple(

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial, reduce
 
-from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Select, rebuild
+from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Select, children, rebuild
 from admit.cel.env import Declarations
-from admit.cel.fold import fold, literal
+from admit.cel.fold import computed, fold, fold_node, literal
 from admit.cel.types import BOOL
-from admit.rules.names import substitute
+from admit.rules.names import free, substitute
 
 LONGEST_UNROLLED = 16
 """Elements of a constant list; a longer one is looped over."""
 
 
-def simplify(node: Expr, constants: Mapping[str, Expr], operation: str, variables: str, within: Declarations) -> Expr:
-    """The expression with names replaced by constants and `request.operation` known.
-
-    `variables.x` becomes a variable of its own, called `VARIABLES.x` with the text given. The value, or error, is the
-    same for every request of that operation.
+def simplify(
+    node: Expr, constants: Mapping[str, Expr], operation: str, variables: Mapping[str, Expr], within: Declarations
+) -> Expr:
+    """The expression with names replaced by constants, `request.operation` known, and `variables.x` by what stands
+    for it. The value, or error, is the same for every request of that operation.
     """
     return _unrolled(fold(_named(substitute(node, constants), operation, variables), within), within)
 
 
-def _named(node: Expr, operation: str, variables: str) -> Expr:
+def _named(node: Expr, operation: str, variables: Mapping[str, Expr]) -> Expr:
     match node:
         case Select(operand=Ident(name="request"), field="operation", test=test):
             return literal(True if test else operation, node.span, node.type)
         case Select(operand=Ident(name="variables"), field=field, test=test):
             if test:
                 return literal(True, node.span, node.type)
-            return Ident(f"{variables}.{field}", span=node.span, type=node.type)
+            return replace(variables[field], span=node.span)
         case _:
             return rebuild(node, lambda child: _named(child, operation, variables))
 
@@ -49,8 +50,17 @@ def _unrolled(node: Expr, within: Declarations) -> Expr:
             operator = "_&&_" if macro == "all" else "_||_"
             terms = [fold(substitute(condition, {var: literal(item, node.span)}), within) for item in items]
             empty: Expr = Literal("bool", macro == "all", span=node.span, type=BOOL)
-            return reduce(lambda a, b: fold(Call(operator, (a, b), span=node.span, type=BOOL), within), terms, empty)
-        case Call(function="_&&_" | "_||_" | "_?_:_" | "!_"):
-            return fold(node, within)
+            return reduce(lambda a, b: fold_node(Call(operator, (a, b), span=node.span, type=BOOL), within), terms, empty)
+        case Comprehension(range=Literal(value=list(items))) if len(items) <= LONGEST_UNROLLED and _is_plain(node):
+            return computed(node, within)
         case _:
-            return node
+            return fold_node(node, within)
+
+
+def _is_plain(node: Comprehension) -> bool:
+    """Whether a comprehension has no variables but its own, and no other comprehension in it."""
+    return not free(node) and not any(map(_loops, children(node)))
+
+
+def _loops(node: Expr) -> bool:
+    return isinstance(node, Comprehension) or any(map(_loops, children(node)))
