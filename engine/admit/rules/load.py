@@ -63,10 +63,10 @@ class _Contents:
         content = _content(document, faults)
         self.faults += faults
         match content:
+            case Policy(name=name) if name in self.policies or name in self.unsound:
+                self.faults.append(Fault(f"there are two policies named {name!r}", content.span))
             case Policy(name=name):
-                if name in self.policies or name in self.unsound:
-                    self.faults.append(Fault(f"there are two policies named {name!r}", content.span))
-                elif faults:
+                if faults:
                     self.unsound.add(name)
                 else:
                     self.policies[name] = content

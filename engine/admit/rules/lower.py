@@ -316,8 +316,10 @@ class _Lowering:
     def mutation(self, written: model.Mutation, scope: Declarations) -> Mutation:
         match written:
             case model.Patch(kind, expression):
-                conditions = self.conditions(None, (), scope)
-                return Patch(kind, conditions, self.check(expression, scope), written.span)
+                self.faults.append(
+                    Fault(f"{kind} is not run by this version, expected set, add or remove", written.span)
+                )
+                return Patch(kind, self.conditions(None, (), scope), expression, written.span)
             case model.Write(action, paths, value):
                 loops, inner = self.loops(written.for_each, scope)
                 conditions = self.conditions(written.when, loops, inner)
