@@ -50,7 +50,7 @@ class Engine:
     params: tuple[Mapping[str, Any], ...] = ()
     namespaces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clock: Clock = now
-    _routes: dict[tuple[Route, str | None], _Linked] = field(default_factory=dict, init=False, repr=False)
+    _routes: dict[tuple[Any, ...], _Linked] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def bindings(self) -> tuple[str, ...]:
@@ -89,27 +89,27 @@ class Engine:
         self, request: Request, *, route: Way = "mutate", binding: str | None = None, deadline: float | None = None
     ) -> Decision:
         """The decision on a request that has been read; `deadline` is a time of `time.monotonic`."""
-        linked = self._linked(Route.of(request), binding)
-        mutating = route == "mutate"
-        judge = linked.quiet if mutating else linked.holds
-        if judge is None:
-            return Decision(request, object=request.object)
-        if linked.settled and judge(self._scope(request, linked.uses)):
-            return Decision(request, object=request.object)
-        return _Deciding(self, request, linked, deadline).decision(mutating)
-
-    def plan(self, route: Route, binding: str | None = None) -> Plan:
-        """What is done on a route; for `explain`, and for warming up."""
-        return self._linked(route, binding).plan
-
-    def _linked(self, route: Route, binding: str | None) -> _Linked:
-        key = route, binding
+        key = request.resource, request.sub_resource, request.operation, not request.namespace, binding
         linked = self._routes.get(key)
         if linked is None:
-            linked = _Linked.of(self, route, binding)
+            linked = _Linked.of(self, Route.of(request), binding)
             if len(self._routes) < MOST_PLANS:
                 self._routes[key] = linked
-        return linked
+        mutating = route == "mutate"
+        if linked.settled:
+            judge = linked.quiet if mutating else linked.holds
+            if judge.plain:
+                quiet = judge.fused(request.object, request.old_object)
+            else:
+                quiet = judge(self._scope(request, judge.uses))
+            if quiet:
+                return Decision(request, object=request.object)
+        return _Deciding(self, request, linked, deadline).decision(mutating)
+
+    def plan(self, route: Route, binding: str | None = None) -> tuple[Plan, Judge]:
+        """What is done on a route, and the function of what must hold for nothing more to be done; for `explain`."""
+        linked = _Linked.of(self, route, binding)
+        return linked.plan, linked.quiet
 
     def _scope(self, request: Request, uses: frozenset[str]) -> dict[str, Value]:
         """PARAMETERS of which those that are not used are null."""
@@ -140,13 +140,12 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class _Linked:
-    """A plan with its functions. `holds` and `quiet` are None where the route concerns nobody."""
+    """A plan with its functions; `settled` where they speak of all its groups."""
 
     plan: Plan
     runners: tuple[tuple[Group, tuple[Runner, ...]], ...]
-    holds: Judge | None
-    quiet: Judge | None
-    uses: frozenset[str]
+    holds: Judge
+    quiet: Judge
     settled: bool
 
     @classmethod
@@ -159,10 +158,8 @@ class _Linked:
         within = admission(engine.kubernetes)
         plan = build(bounds, route, within)
         runners = tuple((group, tuple(Runner(step, within) for step in group.steps)) for group in plan.groups)
-        if not plan.groups:
-            return cls(plan, runners, None, None, frozenset(), True)
         holds, quiet = judges(plan, within)
-        return cls(plan, runners, holds, quiet, quiet.uses | holds.uses, all(group.settled for group in plan.groups))
+        return cls(plan, runners, holds, quiet, all(group.settled for group in plan.groups))
 
 
 class _Deciding:

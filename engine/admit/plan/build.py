@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal
+from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Node
 from admit.cel.env import Declarations
 from admit.cel.fold import literal
 from admit.cel.types import BOOL, DYN, optional_of
 from admit.plan.ir import Group, Plan, Step
 from admit.plan.match import Route, is_settled, may_match
 from admit.plan.share import conjunction
-from admit.plan.simplify import simplify
+from admit.plan.simplify import simplify, unrolled
 from admit.rules import lower
 from admit.rules.lower import Bound, Loop, Lowered, Validation, Write
 from admit.rules.names import substitute
@@ -83,7 +83,7 @@ def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
     guard = conjunction(conditions)
     idle: Expr | None = None
     if specialised.mutations:
-        idle = _implied(guard, conjunction(_idle(mutation) for mutation in specialised.mutations))
+        idle = _implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
     holds = conjunction(
         v.verdict if v.judged is None else _implied(v.judged, v.verdict) for v in specialised.validations
     )
@@ -175,28 +175,24 @@ class _Specialising:
     def mutation(self, mutation: lower.Mutation) -> lower.Mutation:
         conditions = tuple(map(self.expr, mutation.conditions))
         if isinstance(mutation, lower.Patch):
-            return replace(
-                mutation,
-                conditions=tuple(map(self.expr, mutation.conditions)),
-                expression=self.expr(mutation.expression),
-            )
+            return replace(mutation, conditions=conditions, expression=self.expr(mutation.expression))
         return replace(
             mutation,
             loops=tuple(map(self.loop, mutation.loops)),
-            conditions=tuple(map(self.expr, mutation.conditions)),
+            conditions=conditions,
             paths=tuple(map(self.path, mutation.paths)),
             value=self.expr(mutation.value),
         )
 
 
-def _idle(mutation: lower.Mutation) -> Expr:
+def _idle(mutation: lower.Mutation, within: Declarations) -> Expr:
     """Where this holds the mutation changes nothing; where it does not, or errs, it may."""
     span = mutation.span
     if any(isinstance(condition, Literal) and condition.value is False for condition in mutation.conditions):
         return TRUE
     changes: Expr = TRUE
     if isinstance(mutation, Write):
-        pending = [_pending(mutation, path) for path in mutation.paths]
+        pending = [_pending(mutation, path, within) for path in mutation.paths]
         changes = reduce(lambda a, b: Call("_||_", (a, b), span=span, type=BOOL), pending)
     for condition in reversed(mutation.conditions):
         if condition != TRUE:
@@ -209,7 +205,7 @@ def _idle(mutation: lower.Mutation) -> Expr:
     return idle
 
 
-def _pending(write: Write, path: Path) -> Expr:
+def _pending(write: Write, path: Path, within: Declarations) -> Expr:
     """Whether the value is still to be written at the path."""
     span, value = write.span, write.value
     there: Expr = Ident(path.root, span=span, type=DYN)
@@ -222,10 +218,15 @@ def _pending(write: Write, path: Path) -> Expr:
             return _not(same)
         present = Call("hasValue", (), there, span=span, type=BOOL)
         return _not(Call("_&&_", (present, same), span=span, type=BOOL))
-    member = Call("@in", (Ident(ITEM, type=DYN), _or(there, [])), span=span, type=BOOL)
-    macro = "exists" if write.action == "remove" else "all"
-    test = Comprehension(macro, value, ITEM, member, span=span, type=BOOL)
-    return test if write.action == "remove" else _not(test)
+    adds = write.action == "add"
+    member: Expr = Call("@in", (Ident(ITEM, type=DYN), _or(there, [])), span=span, type=BOOL)
+    match value:  # of constants that a condition chooses from, those chosen; then the loop can be unrolled
+        case Comprehension(macro="filter", range=Literal() as constants, var=var, condition=Node() as chosen):
+            chosen = substitute(chosen, {var: Ident(ITEM, type=DYN)})
+            member = Call("_?_:_", (chosen, member, literal(adds, span, BOOL)), span=span, type=BOOL)
+            value = constants
+    test = unrolled(Comprehension("all" if adds else "exists", value, ITEM, member, span=span, type=BOOL), within)
+    return _not(test) if adds else test
 
 
 def _or(node: Expr, default: object) -> Expr:
@@ -234,7 +235,3 @@ def _or(node: Expr, default: object) -> Expr:
 
 def _not(node: Expr) -> Expr:
     return Call("!_", (node,), span=node.span, type=BOOL)
-
-
-def _either(a: Expr, b: Expr) -> Expr:
-    return Call("_||_", (a, b), span=a.span, type=BOOL)

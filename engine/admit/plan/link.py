@@ -9,6 +9,7 @@ from admit.cel.ast import Expr, Ident, children
 from admit.cel.emit import Code, Emitter, Unfit, far_return, function
 from admit.cel.env import Declarations
 from admit.cel.link import Program, link, load
+from admit.errors import EvaluationError
 from admit.plan.ir import PARAMETERS, Plan
 from admit.plan.share import conjunction
 from admit.source import UNKNOWN
@@ -54,13 +55,16 @@ class Judge:
             fit, unfit = [], [*conditions]
             self.code = _fused(fit, definitions, within, name)
         self.uses = frozenset().union(*map(_names, (*conditions, *definitions.values())))
-        self._fused: Holds = load(self.code, conditions[0].span if conditions else UNKNOWN)
-        self._rest = [Expression(condition, within, definitions) for condition in unfit]
+        self.fused: Holds = load(self.code, conditions[0].span if conditions else UNKNOWN)
+        self.rest = [Expression(condition, within, definitions) for condition in unfit]
+        self.plain = not self.rest and not self.uses & {*PARAMETERS[2:]}  # asks the objects alone
 
     def __call__(self, scope: Mapping[str, Any]) -> bool:
-        if not self._fused(*[scope[name] for name in PARAMETERS]):
+        """Whether all holds, for a scope with PARAMETERS; what errs does not."""
+        try:
+            return self.fused(*[scope[name] for name in PARAMETERS]) and all(e(scope) is True for e in self.rest)
+        except EvaluationError:
             return False
-        return all(expression(scope) is True for expression in self._rest)
 
 
 def judges(plan: Plan, within: Declarations) -> tuple[Judge, Judge]:

@@ -22,7 +22,7 @@ def simplify(
     """The expression with names replaced by constants, `request.operation` known, and `variables.x` by what stands
     for it. The value, or error, is the same for every request of that operation.
     """
-    return _unrolled(fold(_named(substitute(node, constants), operation, variables), within), within)
+    return unrolled(fold(_named(substitute(node, constants), operation, variables), within), within)
 
 
 def _named(node: Expr, operation: str, variables: Mapping[str, Expr]) -> Expr:
@@ -37,8 +37,9 @@ def _named(node: Expr, operation: str, variables: Mapping[str, Expr]) -> Expr:
             return rebuild(node, lambda child: _named(child, operation, variables))
 
 
-def _unrolled(node: Expr, within: Declarations) -> Expr:
-    node = rebuild(node, partial(_unrolled, within=within))
+def unrolled(node: Expr, within: Declarations) -> Expr:
+    """The expression with `all` and `exists` over few constants as `&&` and `||`."""
+    node = rebuild(node, partial(unrolled, within=within))
     match node:
         case Comprehension(
             macro="all" | "exists" as macro,
@@ -50,7 +51,9 @@ def _unrolled(node: Expr, within: Declarations) -> Expr:
             operator = "_&&_" if macro == "all" else "_||_"
             terms = [fold(substitute(condition, {var: literal(item, node.span)}), within) for item in items]
             empty: Expr = Literal("bool", macro == "all", span=node.span, type=BOOL)
-            return reduce(lambda a, b: fold_node(Call(operator, (a, b), span=node.span, type=BOOL), within), terms, empty)
+            return reduce(
+                lambda a, b: fold_node(Call(operator, (a, b), span=node.span, type=BOOL), within), terms, empty
+            )
         case Comprehension(range=Literal(value=list(items))) if len(items) <= LONGEST_UNROLLED and _is_plain(node):
             return computed(node, within)
         case _:

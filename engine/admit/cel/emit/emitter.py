@@ -16,7 +16,7 @@ from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Lite
 from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
 from admit.cel.emit.names import Numbering, Renamer
 from admit.cel.emit.native import NATIVE
-from admit.cel.library import dispatcher
+from admit.cel.library import dispatcher, result_of
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import Kind, Type
 from admit.source import UNKNOWN, Span
@@ -495,7 +495,8 @@ class Emitter:
             base = self.frame.known.get(key)
             if base is None:
                 empty = quote("empty", span, empty=self.frame.helper(_EMPTY, "EMPTY"))
-                base = Py(self.optional(operand, empty))
+                asked = ("found", self.numbering.of(operand)) in self.frame.known
+                base = Py(self.optional(operand, empty) if asked else self._looked_up(operand, empty))
                 if self.numbering.shared(operand):
                     base = self.frame.named(base, span, _stem(operand))
                     self.frame.known[key] = base
@@ -529,7 +530,8 @@ class Emitter:
             code = quote("call()", span, call=call)
             assert isinstance(code, ast.Call)
             code.args = [operand.code for operand in operands]
-            made = Py(code, _kind_of_result(node))
+            result = result_of(node.function, self.kubernetes)
+            made = Py(code, "" if result is None else KIND_OF_TYPE.get(result.name, ""))
         return made
 
     def _argument(self, node: Call, operand: Expr) -> Py:
@@ -551,12 +553,6 @@ def _word(function: str) -> str:
     """A name for a function in generated code."""
     name = function.replace(".", "_")
     return name if name.isidentifier() and name.isascii() else "call"
-
-
-def _kind_of_result(node: Call) -> str:
-    """The kind that the library's function gives; "" where the result is an element of what it was given."""
-    names = {overload.result.name for overload in node.overloads}
-    return KIND_OF_TYPE.get(names.pop(), "") if len(names) == 1 else ""
 
 
 def _is_cheap(code: ast.expr) -> bool:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from admit.cel.ast import Literal
-from admit.cel.emit.frame import Frame, Py, Surprise, negated
+from admit.cel.emit.frame import Frame, Py, Surprise, both, negated
 from admit.cel.quote import constant, quote
 from admit.cel.regex import plan
 from admit.cel.times import parse_duration, parse_timestamp
@@ -165,10 +165,16 @@ def _in_constants(frame: Frame, span: Span, item: Py, values: list[object]) -> P
             item = frame.named(item, span)
         names = quote("values", span, values=frame.helper(frozenset(values), "k"))
         return Py(quote("a in b", span, a=item.code, b=names), "bool")
-    if all(type(v) is int and -EXACT < v < EXACT for v in values) and frame.kind(item) in _NUMBERS:
-        names = quote("values", span, values=frame.helper(frozenset(values), "k"))
-        return Py(quote("a in b", span, a=item.code, b=names), "bool")
-    return None
+    if not values or not all(type(v) is int and -EXACT < v < EXACT for v in values):
+        return None
+    if not frame.kind(item):
+        item = frame.named(item, span)
+    names = quote("values", span, values=frame.helper(frozenset(values), "k"))
+    found = quote("a in b", span, a=item.code, b=names)
+    for value in (0, 1):
+        if value in values and frame.kind(item) not in _NUMBERS:
+            found = both([found, quote("a is not c", span, a=item.code, c=constant(bool(value), span))], span)
+    return Py(found, "bool")
 
 
 def _index(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
@@ -271,6 +277,16 @@ def _remembered(kind: str, parse: Callable[[str], object]) -> Native:
     return native
 
 
+def _ascii(template: str) -> Native:
+    def native(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
+        text = frame.named(operands[0], span)
+        surprise = frame.helper(Surprise, "Surprise")
+        frame.emit("if not a.isascii(): raise surprise", span, a=text.code, surprise=surprise)
+        return Py(quote(template, span, a=frame.guard(text, span, "str").code), "str")
+
+    return native
+
+
 def _join(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
     items = operands[0]
     separator = operands[1] if len(operands) == 2 else Py(constant("", span), "str")
@@ -305,6 +321,8 @@ NATIVE: Mapping[str, Native] = {
     "string": _string,
     "duration": _remembered("Duration", parse_duration),
     "timestamp": _remembered("Timestamp", parse_timestamp),
+    "lowerAscii": _ascii("a.lower()"),
+    "upperAscii": _ascii("a.upper()"),
     "join": _join,
     "dyn": _identity,
 }
