@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from admit.admission import native
 from admit.cel.env import NEWEST, parse_version
@@ -12,14 +12,18 @@ from admit.engine import Clock, Engine, now
 from admit.errors import Fault, RuleSetError, UsageError
 from admit.library import Library
 from admit.rules import load as rules
+from admit.rules.fields import API_VERSION
 from admit.rules.lower import lower
 from admit.rules.yaml import Document, document_of, read
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
+Given: TypeAlias = str | Path | Document | Mapping[str, Any]
+"""A file or folder, a document that has been read, or one as plain data."""
+
 
 def load(
-    documents: Iterable[str | Path | Mapping[str, Any]],
+    documents: Iterable[Given],
     *,
     params: Iterable[Mapping[str, Any]] = (),
     namespaces: Iterable[Mapping[str, Any]] = (),
@@ -39,7 +43,7 @@ def load(
 
 
 def check(
-    documents: Iterable[str | Path | Mapping[str, Any]],
+    documents: Iterable[Given],
     *,
     params: Iterable[Mapping[str, Any]] = (),
     namespaces: Iterable[Mapping[str, Any]] = (),
@@ -69,22 +73,35 @@ def check(
     return engine, list(dict.fromkeys(faults))
 
 
-def _documents(given: Iterable[str | Path | Mapping[str, Any]], faults: list[Fault]) -> Iterator[Document]:
+def _documents(given: Iterable[Given], faults: list[Fault]) -> Iterator[Document]:
     for number, item in enumerate(given, 1):
-        if isinstance(item, Mapping):
-            yield document_of(dict(item), f"<document {number}>")
-            continue
-        for file in files_of(Path(item)):
-            try:
-                yield from read(file.read_bytes(), str(file))
-            except RuleSetError as error:
-                faults += error.faults
-            except OSError as error:
-                raise UsageError(f"cannot read {file}: {error.strerror}") from None
+        match item:
+            case Document():
+                yield item
+            case Mapping():
+                yield document_of(dict(item), f"<document {number}>")
+            case _:
+                for file in files_of(Path(item)):
+                    try:
+                        yield from read(file.read_bytes(), str(file))
+                    except RuleSetError as error:
+                        faults += error.faults
+                    except OSError as error:
+                        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+
+
+def binding_of(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The document that puts a policy in force with these settings; it is named after the policy."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "PolicyBinding",
+        "metadata": {"name": policy.replace("/", ".")},
+        "spec": {"policyName": policy, "settings": dict(settings)},
+    }
 
 
 def files_of(path: Path) -> list[Path]:
-    """The rule files that a path stands for: itself, or those of a folder, in order. Raises UsageError."""
+    """The YAML files that a path stands for: itself, or those of a folder without the tests. Raises UsageError."""
     if path.is_dir():
         found = [
             file
@@ -95,7 +112,7 @@ def files_of(path: Path) -> list[Path]:
             and file.is_file()
         ]
         if not found:
-            raise UsageError(f"no rule files in {path}: expected {', '.join(SUFFIXES)}")
+            raise UsageError(f"nothing in {path} is named {', '.join(f'*{suffix}' for suffix in SUFFIXES)}")
         return found
     if not path.exists():
         raise UsageError(f"no such file or folder: {path}")

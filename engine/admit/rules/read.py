@@ -18,6 +18,7 @@ from admit.rules.shapes import (
     IDENTIFIER,
     Cel,
     Choice,
+    Data,
     Day,
     Field,
     Flag,
@@ -118,6 +119,8 @@ class Reader:
                 if isinstance(value, dict) or value == "":
                     return value or {}
                 return self._expected("a map", value, place)
+            case Data():
+                return value
             case SchemaOf():
                 schema = load_schema(self.document, place, self.faults)
                 return INVALID if schema is None else schema

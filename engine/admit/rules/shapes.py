@@ -69,6 +69,11 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Data:
+    """Plain data of any kind."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loops:
     """`forEach`: an ordered map of variable and list expression."""
 
@@ -140,6 +145,7 @@ Shape: TypeAlias = (
     | Day
     | SchemaOf
     | Settings
+    | Data
     | Loops
     | ListOf
     | OneOrMore
@@ -174,6 +180,8 @@ def json_schema(shape: Shape, definitions: dict[str, Any]) -> dict[str, Any]:
             return {"type": "object"}
         case Settings():
             return {"type": ["object", "null", "string"]}
+        case Data():
+            return {}
         case Loops():
             names = {"pattern": f"^{IDENTIFIER}$"}
             return {"type": "object", "propertyNames": names, "additionalProperties": {"type": "string"}}

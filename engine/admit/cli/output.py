@@ -1,0 +1,45 @@
+"""What commands print: faults with their places, plain data. Click leaves colours out where none are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+import click
+import orjson
+
+from admit.errors import AdmitError, Fault, RuleSetError
+from admit.rules.yaml import dump
+
+Form: TypeAlias = Literal["text", "json", "yaml"]
+
+OUTPUT = click.option("--output", "-o", "form", type=click.Choice(["text", "json", "yaml"]), help="How to print it.")
+
+
+def show_error(error: AdmitError) -> None:
+    """On standard error."""
+    if isinstance(error, RuleSetError):
+        show_faults(error.faults)
+    else:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+
+
+def show_faults(faults: Iterable[Fault], err: bool = True) -> None:
+    """Each fault with its place and the line underlined."""
+    for fault in faults:
+        colour = "yellow" if fault.warning else "red"
+        kind = click.style("warning:" if fault.warning else "error:", fg=colour, bold=True)
+        if not fault.place:
+            click.echo(f"{kind} {fault.message}", err=err)
+            continue
+        line, _, carets = fault.span.underlined().partition("\n")
+        click.echo(f"{click.style(fault.place + ':', bold=True)} {kind} {fault.message}", err=err)
+        click.echo(f"{line}\n{click.style(carets, fg=colour)}", err=err)
+
+
+def show_data(value: Any, form: Form, first: bool = True) -> None:
+    """Plain data: a line of JSON, or a document of YAML."""
+    if form == "json":
+        click.echo(orjson.dumps(value))
+    else:
+        click.echo(("" if first else "---\n") + dump(value), nl=False)

@@ -1,0 +1,103 @@
+"""What commands take as rules: names of the library, rule files and folders; and settings for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from admit.cel.env import NEWEST
+from admit.cli.output import show_faults
+from admit.engine import Engine
+from admit.errors import RuleSetError, UsageError
+from admit.library import Library
+from admit.loading import Given, binding_of, check, files_of
+from admit.rules.read import near
+from admit.rules.yaml import Document, read
+
+KUBERNETES = click.option(
+    "--kubernetes", metavar="VERSION", default=f"1.{NEWEST}", show_default=True, help="The version whose CEL is spoken."
+)
+
+
+def engine_of(rules: Sequence[str], kubernetes: str, settings: Mapping[str, Any] | None = None) -> Engine:
+    """The engine of the rules; their warnings are printed. Raises RuleSetError, UsageError."""
+    engine, faults = check(given(rules, settings), kubernetes=kubernetes)
+    errors = [fault for fault in faults if not fault.warning]
+    if errors:
+        raise RuleSetError(errors)
+    show_faults(faults)
+    return engine
+
+
+def given(rules: Sequence[str], settings: Mapping[str, Any] | None = None) -> list[Given]:
+    """What `load` is given for the rules; settings are those of the one policy that there is. Raises UsageError."""
+    if settings is None:
+        return [binding_of(rule, {}) if rule in Library() else path_of(rule) for rule in rules]
+    if len(rules) != 1:
+        raise UsageError(f"settings are for one policy, but {len(rules)} are named")
+    (rule,) = rules
+    if rule in Library():
+        return [binding_of(rule, settings)]
+    path = path_of(rule)
+    kinds: dict[str, list[Any]] = {"Policy": [], "PolicyBinding": []}
+    for document in documents_of(path):
+        match document.value:
+            case {
+                "apiVersion": "admit.dev/v1",
+                "kind": ("Policy" | "PolicyBinding") as kind,
+                "metadata": {"name": name},
+            }:
+                kinds[kind].append(name)
+    if kinds["PolicyBinding"] or len(kinds["Policy"]) != 1:
+        counts = " and ".join(f"{len(names)} {kind} documents" for kind, names in kinds.items())
+        raise UsageError(f"settings are for one policy without a binding, but {path} has {counts}")
+    return [path, binding_of(kinds["Policy"][0], settings)]
+
+
+def path_of(rule: str) -> Path:
+    """Raises UsageError for what is neither a path nor a name of the library."""
+    path = Path(rule)
+    if not path.exists():
+        hint = near(rule, Library())
+        raise UsageError(f"no such file or folder, nor a policy of the library: {rule}{hint}")
+    return path
+
+
+def documents_of(path: Path) -> Iterator[Document]:
+    """The documents of a file, or of a folder's files. Raises RuleSetError, UsageError."""
+    for file in files_of(path):
+        yield from read(content_of(file), str(file))
+
+
+def content_of(file: Path | str) -> bytes:
+    """What is in a file; `-` is standard input. Raises UsageError."""
+    try:
+        with click.open_file(file, "rb") as stream:
+            content: bytes = stream.read()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    return content
+
+
+def settings_from(text: str | None, file: Path | None) -> dict[str, Any] | None:
+    """Settings as JSON text or from a YAML file; None where neither is given. Raises RuleSetError, UsageError."""
+    if text is not None and file is not None:
+        raise UsageError("settings are given twice: --settings-json and --settings-path")
+    if text is not None:
+        try:
+            settings = orjson.loads(text) if text.strip() else {}
+        except orjson.JSONDecodeError as error:
+            raise UsageError(f"--settings-json is not JSON: {error}") from None
+    elif file is not None:
+        documents = read(content_of(file), str(file))
+        settings = documents[0].value if documents else {}
+    else:
+        return None
+    settings = settings or {}
+    if not isinstance(settings, dict):
+        raise UsageError("settings must be a map")
+    return settings

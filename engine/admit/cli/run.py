@@ -1,0 +1,110 @@
+"""`admit run`: a request, or manifests as if they were created, decided by some rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from admit.admission import Decision
+from admit.cli.output import OUTPUT, Form, show_data
+from admit.cli.rules import KUBERNETES, content_of, engine_of, settings_from
+from admit.engine import Engine
+from admit.errors import RequestError, UsageError
+from admit.loading import files_of
+from admit.rules.yaml import load as values_of
+
+
+@click.command("run", short_help="Decide on a request or on manifests.")
+@click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
+@click.option("--request", "-r", "request", metavar="FILE", help="An AdmissionReview or AdmissionRequest; - is stdin.")
+@click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
+@click.option("--settings-json", metavar="JSON", help="Settings of the policy, where one is named.")
+@click.option("--settings-path", metavar="FILE", type=click.Path(path_type=Path), help="The same, from a file.")
+@KUBERNETES
+@OUTPUT
+@click.pass_context
+def command(
+    ctx: click.Context,
+    policies: tuple[str, ...],
+    request: str | None,
+    manifests: tuple[str, ...],
+    settings_json: str | None,
+    settings_path: Path | None,
+    kubernetes: str,
+    form: Form | None,
+) -> None:
+    """Decide on a request (-r), or on manifests as if they were created (-f).
+
+    POLICY is the name of a policy of the library, a rule file or a folder. The exit status is 0 where all is allowed,
+    1 where something is denied, 2 for an error.
+    """
+    if (request is None) == (not manifests):
+        raise UsageError("either a request (-r) or manifests (-f) are needed")
+    engine = engine_of(policies, kubernetes, settings_from(settings_json, settings_path))
+    denied = False
+    decisions = [engine.review(content_of(request))] if request is not None else _decisions(engine, manifests)
+    for i, decision in enumerate(decisions):
+        denied = denied or not decision.allowed
+        if (form or ("json" if request is not None else "text")) == "text":
+            _show(decision)
+        else:
+            show_data(_response(decision) if request is not None else _verdict(decision), form or "json", first=i == 0)
+    ctx.exit(1 if denied else 0)
+
+
+def _decisions(engine: Engine, paths: Sequence[str]) -> Iterator[Decision]:
+    for path in paths:
+        for file in [path] if path == "-" else files_of(Path(path)):
+            for item in _items(values_of(content_of(file), str(file))):
+                try:
+                    yield engine.decide(item)
+                except RequestError as error:
+                    raise RequestError(f"{file}: {error}") from None
+
+
+def _items(values: Iterable[Any]) -> Iterator[Any]:
+    """Manifests, those of a List one by one."""
+    for value in values:
+        match value:
+            case {"kind": str(kind), "items": [*items]} if kind.endswith("List"):
+                inherited = {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
+                yield from _items({**inherited, **item} if isinstance(item, dict) else item for item in items)
+            case _:
+                yield value
+
+
+def _response(decision: Decision) -> dict[str, Any]:
+    """The response with every key that kwctl prints."""
+    response: dict[str, Any] = decision.response["response"]
+    return {**response, **{key: response.get(key) for key in ("auditAnnotations", "warnings")}}
+
+
+def _verdict(decision: Decision) -> dict[str, Any]:
+    """The response about a manifest, which has a name in place of a uid; and the findings."""
+    request = decision.request
+    named = {"kind": request.kind.kind, "namespace": request.namespace, "name": request.name}
+    response = {key: value for key, value in _response(decision).items() if key != "uid"}
+    return {**named, **response, "findings": [asdict(finding) for finding in decision.findings]}
+
+
+def _show(decision: Decision) -> None:
+    """One line for the verdict, and one for each finding, warning and change."""
+    request = decision.request
+    name = "/".join(part for part in (request.namespace, request.name or "(no name)") if part)
+    word, colour = ("allowed", "green") if decision.allowed else ("denied", "red")
+    said = f": {decision.message}" if decision.message else ""
+    click.echo(f"{click.style(f'{word:8}', fg=colour, bold=True)} {request.kind.kind} {name}{said}")
+    for finding in decision.findings:
+        place = f" at {finding.field}" if finding.field else ""
+        text = f": {finding.message}" if finding.message != decision.message else ""
+        click.echo(f"  {finding.action.lower():6} {finding.policy}, rule {finding.rule}{place}{text}")
+    for warning in decision.warnings:
+        click.echo(f"  {click.style('warning', fg='yellow')} {warning}")
+    for operation in decision.patch or ():
+        value = f" {orjson.dumps(operation['value']).decode()}" if "value" in operation else ""
+        click.echo(f"  {operation['op']:6} {operation['path']}{value}")

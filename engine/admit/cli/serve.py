@@ -1,0 +1,50 @@
+"""`admit serve`: rules as an admission webhook. Its options are the fields of the server's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from admit.cli.rules import KUBERNETES, engine_of
+from admit.webhook import Configuration
+from admit.webhook import serve as serve_webhook
+
+OPTIONS = {
+    "host": "The address to listen on.",
+    "port": "The port; 0 for any that is free.",
+    "tls": "Whether to speak HTTPS, as an API server demands.",
+    "cert": "The certificate chain, PEM. Without one: a throw-away certificate, for development.",
+    "key": "The key of the certificate, PEM.",
+    "workers": "Processes that answer.",
+    "body_limit": "Bytes that a request may have.",
+    "timeout": "Seconds for an answer, where the request does not say.",
+    "log_level": "What is logged: debug, info, warning or error.",
+}
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds an option for each field of the configuration."""
+    for field in reversed(fields(Configuration)):
+        name = field.name.replace("_", "-")
+        flag = f"--{name}/--no-{name}" if isinstance(field.default, bool) else f"--{name}"
+        kind = click.Path(path_type=Path) if field.default is None else None
+        option = click.option(flag, type=kind, default=field.default, show_default=True, help=OPTIONS[field.name])
+        command = option(command)
+    return command
+
+
+@click.command("serve", short_help="Serve rules as an admission webhook.")
+@click.argument("rules", metavar="RULES...", nargs=-1, required=True)
+@configured
+@KUBERNETES
+def command(rules: tuple[str, ...], kubernetes: str, **options: Any) -> None:
+    """Serve rules as an admission webhook, until SIGTERM or SIGINT.
+
+    RULES are folders, rule files and names of policies of the library. Each option can be given in the environment
+    too: ADMIT_SERVE_PORT for --port.
+    """
+    serve_webhook(engine_of(rules, kubernetes), Configuration(**options), click.echo)

@@ -1,0 +1,443 @@
+"""Rule tests: the cases of a NAME.test.yaml decided, and held against what they expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from admit.admission import Decision, apply, diff, native
+from admit.admission.patch import pointer
+from admit.cel.ast import Literal
+from admit.cel.env import NEWEST
+from admit.cel.parse import parse
+from admit.engine import Engine, now
+from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
+from admit.library import Library
+from admit.loading import Given, binding_of, files_of, load
+from admit.plan.write import MISSING, set_at, value_at
+from admit.rules.model import Reference
+from admit.rules.paths import path_of
+from admit.rules.read import Reader
+from admit.rules.shapes import Choice, Data, Field, Flag, Form, ListOf, MapOf, Name, Record, Settings, Text
+from admit.rules.yaml import Document, read
+from admit.source import Span
+
+SUFFIX = ".test.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a case expected of something, and what it got; both plain data."""
+
+    what: str
+    expected: Any
+    got: Any
+
+    def __str__(self) -> str:
+        return f"{self.what}: expected {shown(self.expected)}, got {shown(self.got)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A case that was run; without differences, it has passed."""
+
+    name: str
+    span: Span = field(repr=False)
+    differences: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.span.place}: {self.name}", *(f"  {difference}" for difference in self.differences)])
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a file's cases.
+
+    `rules` counts the validations and mutations that they are about; `untested` has each validation that no case makes
+    fail, and each mutation without which every case would end as it does.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    rules: int
+    untested: tuple[Fault, ...]
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.differences)
+
+
+def run(file: Path) -> Report:
+    """Runs all cases of a test file. Raises RuleSetError for what is wrong with it, UsageError if it cannot be read."""
+    faults: list[Fault] = []
+    suites = [_Suite(file, document, faults) for document in _read(file)]
+    if faults:
+        raise RuleSetError(faults)
+    outcomes = [outcome for suite in suites for outcome in suite.outcomes()]
+    rules = {key: fault for suite in suites for key, fault in suite.rules.items()}
+    tested = {key for suite in suites for key in suite.tested}
+    return Report(tuple(outcomes), len(rules), tuple(fault for key, fault in rules.items() if key not in tested))
+
+
+def tests_of(path: Path) -> list[Path]:
+    """The test files of a path: itself, the one beside a rule file, or all in a folder. Raises UsageError."""
+    if path.is_dir():
+        found = sorted(file for file in path.rglob(f"*{SUFFIX}") if file.is_file())
+    elif not path.exists():
+        raise UsageError(f"no such file or folder: {path}")
+    else:
+        found = [path if path.name.endswith(SUFFIX) else path.with_name(path.stem + SUFFIX)]
+    missing = [file for file in found if not file.is_file()]
+    if missing or not found:
+        raise UsageError(f"no tests for {path}: there is no {missing[0] if missing else '*' + SUFFIX}")
+    return found
+
+
+def shown(value: Any) -> str:
+    """Plain data as one line: JSON, but a text as it is."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    span: Span
+    allowed: bool | None = None
+    message: str | None = None
+    contains: str | None = None
+    findings: tuple[dict[str, Any], ...] | None = None
+    warnings: tuple[str, ...] | None = None
+    patched: dict[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    span: Span
+    name: str
+    expect: _Expected
+    object: Any = None
+    set: dict[str, Any] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    settings: dict[str, Any] | None = None
+    operation: str = "CREATE"
+    subresource: str = ""
+    old_object: Any = None
+    user: dict[str, Any] | None = None
+    namespace: str | None = None
+    params: tuple[Any, ...] = ()
+    namespaces: tuple[Any, ...] = ()
+    kubernetes: str = f"1.{NEWEST}"
+    now: str | None = None
+
+
+EXPECTED = Record(
+    "Expected",
+    _Expected,
+    {
+        "allowed": Field(Flag(), "Whether the request is allowed."),
+        "message": Field(Text(), "The message, exactly."),
+        "contains": Field(Text(), "A part of the message."),
+        "findings": Field(
+            ListOf(
+                Record(
+                    "Finding",
+                    dict,
+                    {
+                        "rule": Field(Text(), "The rule's name, MEMBER/RULE under a profile.", required=True),
+                        "pointer": Field(Text(), "The JSON pointer of the place."),
+                        "message": Field(Text(), "What is said of this place alone."),
+                        "action": Field(Choice(("Deny", "Warn", "Audit")), "What it causes."),
+                    },
+                )
+            ),
+            "All findings, in their order.",
+        ),
+        "warnings": Field(ListOf(Text()), "All warnings, in their order."),
+        "patched": Field(MapOf(Data()), "All that mutations change: path and value; null where it is removed."),
+        "error": Field(Text(), "A part of what the rule set is refused with, under these settings."),
+    },
+    forms=(Form(("allowed",), ("message", "contains", "findings", "warnings", "patched")), Form(("error",))),
+)
+
+CASE = Record(
+    "Case",
+    _Case,
+    {
+        "name": Field(Text(), "What is tested.", required=True),
+        "object": Field(Data(), "The object, in place of the base."),
+        "set": Field(MapOf(Data()), "Paths such as spec.containers[0].ports, and the values written there."),
+        "remove": Field(ListOf(Text()), "Paths of what is taken away."),
+        "settings": Field(Settings(), "The settings of the policy."),
+        "operation": Field(Choice(("CREATE", "UPDATE", "DELETE", "CONNECT")), "The operation; default CREATE."),
+        "subresource": Field(Text(), "The subresource of the request."),
+        "oldObject": Field(Data(), "The object as it was; of an UPDATE, the base is the default."),
+        "user": Field(MapOf(Data()), "request.userInfo"),
+        "namespace": Field(Text(), "The namespace of the request."),
+        "namespaces": Field(ListOf(Data()), "Namespace objects, for namespaceObject and selectors."),
+        "params": Field(ListOf(Data()), "Parameter objects."),
+        "kubernetes": Field(Text(r"1\.\d+", "a version such as 1.36"), "The version whose CEL is spoken."),
+        "now": Field(Text(), "The time, such as 2027-03-31 or 2027-03-31T23:59:59Z."),
+        "expect": Field(EXPECTED, "What is expected.", required=True),
+    },
+)
+
+SUITE = Record(
+    "Suite",
+    dict,
+    {
+        "policy": Field(Name(), "The policy that is tested: one of the files beside, or one of the library."),
+        "binding": Field(Name(), "The binding that is tested, with its settings, exceptions and actions."),
+        "base": Field(Data(), "The object that the cases begin with."),
+        "cases": Field(ListOf(CASE, at_least=1, unique="name"), "The cases.", required=True),
+    },
+    forms=(Form(("policy",), ("base",)), Form(("binding",), ("base",))),
+)
+
+
+class _Suite:
+    """The cases about one policy or binding. `rules` and `tested` are known when they have been run."""
+
+    def __init__(self, file: Path, document: Document, faults: list[Fault]) -> None:
+        self.rules: dict[tuple[str, str], Fault] = {}
+        self.tested: set[tuple[str, str]] = set()
+        self._file, self._faults = file, faults
+        self._engines: dict[bytes, Engine] = {}
+        before = len(faults)
+        written = Reader(document, faults).read(SUITE, document.value, ())
+        if len(faults) > before:
+            return
+        self._policy: Reference | None = written.get("policy")
+        self._rule_set = self._documents(written)
+        self._cases = [self._prepared(case, written.get("base")) for case in written["cases"]]
+
+    def outcomes(self) -> Iterator[Outcome]:
+        for case, patched in self._cases:
+            yield Outcome(case.name, case.span, tuple(self._differences(case, patched)))
+
+    def _documents(self, written: Mapping[str, Any]) -> list[Document]:
+        """The binding, the policy and, if that is a profile, its members; not those of the library."""
+        around = _Around(self._file)
+        wanted: list[tuple[str, Reference]] = [(kind, written[kind]) for kind in _KINDS if kind in written]
+        documents: list[Document] = []
+        for kind, reference in wanted:
+            if kind == "policy" and reference.name in Library():
+                continue
+            document = around.find(_KINDS[kind], reference.name)
+            if document is None:
+                self._faults.append(Fault(f"there is no {kind} named {reference.name!r}", reference.span))
+                continue
+            documents.append(document)
+            match document.value:
+                case {"spec": {"policyName": str(name)}}:
+                    wanted.append(("policy", Reference(name, span=document.span(("spec", "policyName")))))
+                case {"spec": {"policies": [*names]}}:
+                    new = {name for name in names if isinstance(name, str)} - {seen.name for _, seen in wanted}
+                    wanted += [("policy", Reference(name, span=reference.span)) for name in sorted(new)]
+        return documents
+
+    def _prepared(self, case: _Case, base: Any) -> tuple[_Case, Any]:
+        """The case with its objects as they are sent, and the object expected after mutation."""
+        sent = native(base if case.object is None else case.object)
+        patched = None
+        try:
+            for text, value in case.set.items():
+                sent = set_at(sent, _path(text), value)
+            for text in case.remove:
+                sent = apply(sent, [{"op": "remove", "path": pointer(_path(text))}])
+            if case.expect.patched is not None:
+                patched = _patched(sent, case.expect.patched)
+            if case.now is not None:
+                datetime.fromisoformat(case.now)
+        except (EvaluationError, ValueError) as error:
+            self._faults.append(Fault(str(error), case.span))
+        old = base if case.old_object is None and case.operation == "UPDATE" else case.old_object
+        return replace(case, object=sent, old_object=old), patched
+
+    def _engine(self, case: _Case) -> Engine:
+        """Raises RuleSetError."""
+        key = orjson.dumps([case.settings, case.params, case.namespaces, case.kubernetes, case.now])
+        if key not in self._engines:
+            given: list[Given] = [*self._rule_set]
+            if self._policy is not None:
+                given.append(binding_of(self._policy.name, case.settings or {}))
+            elif case.settings is not None:
+                binding = self._rule_set[0].value
+                given[0] = {**binding, "spec": {**binding["spec"], "settings": case.settings}}
+            self._engines[key] = load(
+                given,
+                params=case.params,
+                namespaces=case.namespaces,
+                kubernetes=case.kubernetes,
+                clock=_clock(case.now),
+            )
+        return self._engines[key]
+
+    def _differences(self, case: _Case, patched: Any) -> Iterator[Difference]:
+        expect = case.expect
+        try:
+            engine = self._engine(case)
+        except (RuleSetError, UsageError) as error:
+            faults = error.faults if isinstance(error, RuleSetError) else (error,)
+            said = "; ".join(fault.message if isinstance(fault, Fault) else str(fault) for fault in faults)
+            if expect.error is None or expect.error not in said:
+                yield Difference("error", expect.error, said)
+            return
+        if expect.error is not None:
+            yield Difference("error", expect.error, None)
+            return
+        try:
+            decision = _decided(engine, case, case.object)
+            self._count(engine, case, decision)
+            yield from _compared(expect, decision, patched)
+            if decision.allowed and decision.patch:
+                again = _decided(engine, case, decision.object)
+                if not again.allowed or again.patch:
+                    yield Difference("second run", "no change", again.patch or _verdict(again))
+        except AdmitError as error:
+            yield Difference("error", None, str(error))
+
+    def _count(self, engine: Engine, case: _Case, decision: Decision) -> None:
+        """Notes which rules there are, and which of them the case exercises. Members of a profile have own tests."""
+        bound = engine.bounds[0]
+        self.tested |= {(bound.binding.policy.name, finding.rule) for finding in decision.findings}
+        for lowered in bound.members:
+            if lowered.prefix:
+                continue
+            policy = lowered.policy
+            for validation in policy.validations:
+                fault = Fault(f"no case makes {validation.name} fail", validation.span, warning=True)
+                self.rules.setdefault((policy.name, validation.name), fault)
+            for i, mutation in enumerate(policy.mutations):
+                fault = Fault(f"no case needs mutations[{i}]", mutation.span, warning=True)
+                key = policy.name, f"mutations[{i}]"
+                self.rules.setdefault(key, fault)
+                if key not in self.tested and decision.patch and _needs(engine, i, case, decision):
+                    self.tested.add(key)
+
+
+_KINDS = {"policy": "Policy", "binding": "PolicyBinding"}
+
+
+class _Around:
+    """The documents of the files around a test, looked for first in the one beside it."""
+
+    def __init__(self, file: Path) -> None:
+        beside = file.with_name(file.name.removesuffix(SUFFIX) + ".yaml")
+        others = files_of(file.parent) if any(file.parent.glob("*.y*ml")) else []
+        self._files = iter(dict.fromkeys([*([beside] if beside.exists() else []), *others]))
+        self._known: dict[tuple[str, str], Document] = {}
+
+    def find(self, kind: str, name: str) -> Document | None:
+        while (kind, name) not in self._known:
+            file = next(self._files, None)
+            if file is None:
+                return None
+            for document in _read(file):
+                match document.value:
+                    case {"kind": str(found), "metadata": {"name": str(called)}}:
+                        self._known.setdefault((found, called), document)
+        return self._known[kind, name]
+
+
+def _read(file: Path) -> list[Document]:
+    try:
+        return read(file.read_bytes(), str(file))
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+
+
+def _path(text: str) -> tuple[str | int, ...]:
+    """`spec.containers[0].ports`, `metadata.labels['a.b/c']`. Raises EvaluationError."""
+    segments: list[str | int] = []
+    try:
+        path = path_of(parse(text))
+    except CompileError:
+        path = None
+    for segment in (path.root, *path.segments) if path is not None else ():
+        match segment:
+            case str() as field:
+                segments.append(field)
+            case Literal(value=int(index)):
+                segments.append(index)
+            case _:
+                path = None
+    if path is None:
+        raise EvaluationError(f"expected a path such as spec.containers[0].ports, not {text!r}")
+    return tuple(segments)
+
+
+def _patched(sent: Any, changes: Mapping[str, Any]) -> Any:
+    for text, value in changes.items():
+        path = _path(text)
+        if value is not None:
+            sent = set_at(sent, path, value)
+        elif value_at(sent, path) is not MISSING:
+            sent = apply(sent, [{"op": "remove", "path": pointer(path)}])
+    return sent
+
+
+def _clock(text: str | None) -> Callable[[], datetime]:
+    if text is None:
+        return now
+    time = datetime.fromisoformat(text)
+    return lambda: time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _decided(engine: Engine, case: _Case, item: Any) -> Decision:
+    old = None if case.operation == "DELETE" else case.old_object
+    return engine.decide(item, old, case.operation, case.namespace, case.user, case.subresource)
+
+
+def _needs(engine: Engine, mutation: int, case: _Case, decision: Decision) -> bool:
+    """Whether a case would end otherwise without a mutation."""
+    bound = engine.bounds[0]
+    (lowered,) = bound.members
+    kept = (*lowered.mutations[:mutation], *lowered.mutations[mutation + 1 :])
+    without = replace(engine, bounds=(replace(bound, members=(replace(lowered, mutations=kept),)),))
+    return bool(diff(decision.object, _decided(without, case, case.object).object))
+
+
+def _compared(expect: _Expected, decision: Decision, patched: Any) -> Iterator[Difference]:
+    if decision.allowed is not expect.allowed:
+        yield Difference("verdict", "allowed" if expect.allowed else "denied", _verdict(decision))
+    elif expect.message is not None and decision.message != expect.message:
+        yield Difference("message", expect.message, decision.message)
+    elif expect.contains is not None and expect.contains not in decision.message:
+        yield Difference("message", f"... {expect.contains} ...", decision.message)
+    if expect.findings is not None:
+        yield from _compared_findings(expect.findings, decision)
+    if expect.warnings is not None and expect.warnings != decision.warnings:
+        yield Difference("warnings", [*expect.warnings], [*decision.warnings])
+    if patched is not None and decision.allowed:
+        for place in _changed(patched, decision.object):
+            yield Difference(f"patched at {place}", *(_at(place, item) for item in (patched, decision.object)))
+
+
+def _verdict(decision: Decision) -> str:
+    return "allowed" if decision.allowed else f"denied: {decision.message}"
+
+
+def _compared_findings(expected: Sequence[Mapping[str, Any]], decision: Decision) -> Iterator[Difference]:
+    """Finding by finding, of each what is expected of it; of one too many all that there is."""
+    every = ("rule", "pointer", "message")
+    for i, (wanted, finding) in enumerate(zip_longest(expected, decision.findings)):
+        got = None if finding is None else {key: getattr(finding, key) for key in (wanted or every)}
+        if got != wanted:
+            yield Difference(f"findings[{i}]", wanted, got)
+
+
+def _changed(expected: Any, got: Any) -> Iterable[str]:
+    return dict.fromkeys(operation["path"] for operation in diff(expected, got))
+
+
+def _at(place: str, document: Any) -> Any:
+    """What is at a JSON pointer; None where nothing is."""
+    try:
+        return apply({}, [{"op": "add", "path": "", "value": document}, {"op": "move", "from": place, "path": ""}])
+    except EvaluationError:
+        return None
