@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr, Select, rebuild
+from admit.cel.ast import Call, Comprehension, Expr, ListExpr, Literal, MapExpr, Select, rebuild
 from admit.cel.env import Declarations
 from admit.cel.evaluate import evaluate
+from admit.cel.library import result_of
 from admit.cel.types import BOOL, Type
 from admit.cel.values import Uint
 from admit.errors import EvaluationError
@@ -39,7 +40,7 @@ def fold_node(node: Expr, within: Declarations) -> Expr:
     """`fold` of a node whose sub-expressions are folded already."""
     match node:
         case Call(function="_&&_" | "_||_" as operator, args=(a, b)):
-            return _connective(node, a, b, operator == "_||_")
+            return _connective(node, a, b, operator == "_||_", within)
         case Call(function="_?_:_", args=(Literal(kind="bool", value=condition), a, b)):
             return a if condition else b
         case Call() if all(isinstance(operand, Literal) for operand in node.operands):
@@ -56,15 +57,26 @@ def fold_node(node: Expr, within: Declarations) -> Expr:
             return node
 
 
-def _connective(node: Call, a: Expr, b: Expr, decisive: bool) -> Expr:
+def _connective(node: Call, a: Expr, b: Expr, decisive: bool, within: Declarations) -> Expr:
     """`false && x` is false whatever x is; `true && x` is x only where x is sure to be a bool."""
     for one, other in ((a, b), (b, a)):
         if isinstance(one, Literal) and one.kind == "bool":
             if one.value is decisive:
                 return replace(one, span=node.span)
-            if other.type == BOOL:
+            if _gives_bool(other, within):
                 return other
     return node
+
+
+def _gives_bool(node: Expr, within: Declarations) -> bool:
+    """Whether its value, if it has one, is a bool; the checker's type is a guess where `dyn` was joined to others."""
+    match node:
+        case Select(test=True) | Comprehension(macro="all" | "exists" | "exists_one" | "existsOne"):
+            return True
+        case Call(function=function):
+            return result_of(function, within.kubernetes) == BOOL
+        case _:
+            return isinstance(node, Literal) and node.kind == "bool"
 
 
 def _literals(nodes: tuple[Expr, ...]) -> bool:

@@ -54,6 +54,14 @@ def plan(pattern: str) -> Matcher:
     return Matcher("re", text, compiled.match if all(map(_anchored, alternatives)) else compiled.search)
 
 
+def encoded(text: str) -> bytes:
+    """UTF-8, with U+FFFD for lone surrogates, as Go reads them."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _LONE_SURROGATE.sub("\ufffd", text).encode()
+
+
 # What RE2's own messages say, in Go's words.
 _GO_TEXTS = {
     "bad repetition operator": "invalid nested repetition operator",
@@ -73,19 +81,11 @@ def _re2_search(pattern: str) -> Callable[[str], bool]:
     options = re2.Options()
     options.log_errors = False
     try:
-        compiled = re2.compile(_encoded(pattern), options)
+        compiled = re2.compile(encoded(pattern), options)
     except re2.error as error:
         raise EvaluationError(f"error parsing regexp: {_in_go(error)}") from None
     search = compiled.search
-    return lambda text: search(_encoded(text)) is not None  # with bytes it need not translate offsets
-
-
-def _encoded(text: str) -> bytes:
-    """UTF-8, with U+FFFD for lone surrogates, as Go reads them."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return _LONE_SURROGATE.sub("\ufffd", text).encode()
+    return lambda text: search(encoded(text)) is not None  # with bytes it need not translate offsets
 
 
 def _in_go(error: Exception) -> str:

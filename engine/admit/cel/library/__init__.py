@@ -92,9 +92,15 @@ def overload(
 
 
 @lru_cache
-def functions(kubernetes: int | None) -> Mapping[str, tuple[Overload, ...]]:
-    """What a program may call: in a Kubernetes minor, or (None) in the CEL specification's environment."""
-    known = {name: tuple(o for o in overloads if o.declared) for name, overloads in _known(kubernetes).items()}
+def functions(kubernetes: int | None, patches: bool = False) -> Mapping[str, tuple[Overload, ...]]:
+    """What a program may call: in a Kubernetes minor, or (None) in the CEL specification's environment.
+
+    `patches`: with the functions that only the expressions of mutations have.
+    """
+    known = {
+        name: tuple(o for o in overloads if o.declared and (patches or o.library != "jsonpatch"))
+        for name, overloads in _known(kubernetes).items()
+    }
     return {name: overloads for name, overloads in known.items() if overloads}
 
 
@@ -117,6 +123,16 @@ def dispatcher(function: str, kubernetes: int | None = None) -> Callable[..., Va
     return call
 
 
+@lru_cache(maxsize=1024)
+def result_of(function: str, kubernetes: int | None = None) -> Type | None:
+    """The type of what a function gives whatever it is given; None where there is not one.
+
+    What a checked call gives may be of another type than the checker's: after `[1] + object.list` all bets are off.
+    """
+    results = {overload.result for overload in _known(kubernetes).get(function, ())}
+    return results.pop() if len(results) == 1 else None
+
+
 def no_such_overload(function: str, args: Sequence[Value]) -> EvaluationError:
     """What cel-go says of a function that does not take these arguments."""
     types = [type_of(arg).name for arg in args]
@@ -128,7 +144,7 @@ def no_such_overload(function: str, args: Sequence[Value]) -> EvaluationError:
     return EvaluationError(f"no such overload: {function}({', '.join(types)})")
 
 
-_MODULES = ("standard", "optional", "extensions", "formatting", "lists")  # imported late: they import this one
+_MODULES = ("standard", "optional", "extensions", "formatting", "lists", "jsonpatch")  # imported late: they import this one
 _SPECIFICATION = ("standard", "optional", "strings")  # the libraries of the CEL specification's environment
 _declared: list[Overload] = []
 

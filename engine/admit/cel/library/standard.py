@@ -387,7 +387,7 @@ _BOOLS |= dict.fromkeys(("0", "f", "F", "false", "False", "FALSE"), False)
 @overload("bytes(string) -> bytes", "bytes('ñ') == b'\\xc3\\xb1'")
 def string_to_bytes(text: str) -> bytes:
     """The text in UTF-8."""
-    return text.encode()
+    return regex.encoded(text)
 
 
 @overload("double(int) -> double", "double(1) == 1.0")
