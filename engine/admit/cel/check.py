@@ -241,7 +241,7 @@ class _Checker:
         return optional_of(found) if optional or of_optional else found
 
     def _declared_field(self, span: Span, name: str, field: str) -> Type:
-        fields = self.declarations.types.get(name)
+        fields = self.declarations.message(name)
         if fields is None:
             self.report(span, f"unexpected failed resolution of '{name}'")
         elif field not in fields:
@@ -401,7 +401,7 @@ class _Checker:
     def _message_name(self, node: Message) -> str | None:
         absolute = node.name.startswith(".")
         for candidate in self.declarations.candidates(node.name.removeprefix("."), absolute):
-            if candidate in self.declarations.types:
+            if self.declarations.message(candidate) is not None:
                 return candidate
             if candidate in self.declarations.names and candidate not in self.declarations.variables:
                 self.report(node.span, f"'{candidate}' is not a message type")

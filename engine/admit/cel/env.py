@@ -43,7 +43,8 @@ class Declarations:
     """What a program may mention.
 
     `variables` may have dots in their names; `types` are object types with their fields. `kubernetes` is the minor
-    version whose language it is, None that of the CEL specification.
+    version whose language it is, None that of the CEL specification. `patches`: `Object`, `Object.PATH` and
+    `JSONPatch` are types as well, as in mutations.
     """
 
     variables: Mapping[str, Type]
@@ -51,6 +52,7 @@ class Declarations:
     types: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
     container: str = ""
     kubernetes: int | None = None
+    patches: bool = False
 
     @property
     def strict_joins(self) -> bool:
@@ -95,6 +97,12 @@ class Declarations:
         """The most parts, separated by dots, that a name of a variable, type or function has."""
         return max((name.count(".") + 1 for name in (*self.names, *self.functions)), default=1)
 
+    def message(self, name: str) -> Mapping[str, Type] | None:
+        """The fields of an object type; None if there is no such type."""
+        if self.patches and (name == JSON_PATCH.name or f"{name}.".startswith(f"{OBJECT}.")):
+            return _PATCH_FIELDS if name == JSON_PATCH.name else _ANY_FIELDS
+        return self.types.get(name)
+
     def candidates(self, name: str, absolute: bool = False) -> Iterator[str]:
         """What a name may mean, from the innermost container outward."""
         container = "" if absolute else self.container
@@ -111,6 +119,20 @@ class Declarations:
                     yield overload
 
 
+class _AnyFields(dict[str, Type]):
+    """Any field that one names, of type dyn."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> Type:
+        return DYN
+
+
+OBJECT = object_type("Object")
+JSON_PATCH = object_type("JSONPatch")
+_ANY_FIELDS = _AnyFields()
+_PATCH_FIELDS = {**dict.fromkeys(("op", "path", "from"), STRING), "value": DYN}
 TWO_VARIABLES_SINCE = 32
 _NET_SINCE = 30
 _ORDER = ("_<_", "_<=_", "_>_", "_>=_")
@@ -123,13 +145,14 @@ def declarations(
     *,
     types: Mapping[str, Mapping[str, Type]] | None = None,
     container: str = "",
+    patches: bool = False,
 ) -> Declarations:
     """The declarations of a preset: `kubernetes="1.36"`, or None for the language of the CEL specification.
 
     Types of variables may be given in CEL's notation. Raises UsageError.
     """
     minor = None if kubernetes is None else parse_version(kubernetes)
-    functions = library.functions(minor)
+    functions = library.functions(minor, patches)
     if minor is None:  # the specification orders numbers of different types only where a type is dyn
         functions = {name: tuple(o for o in overloads if not _crosses(o)) for name, overloads in functions.items()}
     types = types or {}
@@ -137,7 +160,7 @@ def declarations(
     typed = {
         name: parse_type(type, known) if isinstance(type, str) else type for name, type in (variables or {}).items()
     }
-    return Declarations(typed, functions, types, container, minor)
+    return Declarations(typed, functions, types, container, minor, patches)
 
 
 def admission(
@@ -146,11 +169,13 @@ def admission(
     params: bool = False,
     variables: Mapping[str, Type] | None = None,
     also: Mapping[str, Type | str] | None = None,
+    patches: bool = False,
 ) -> Declarations:
     """What an expression of an admission policy may mention.
 
     `variables` are the composed variables declared so far, None where there are none (matchConditions); `also` are
-    variables beyond the API server's. Raises UsageError. Source: k8s.io/apiserver, plugin/policy/validating.
+    variables beyond the API server's; `patches`: in the expression of a mutation. Raises UsageError.
+    Source: k8s.io/apiserver, plugin/policy/validating and plugin/policy/mutating.
     """
     types = dict(_ADMISSION_TYPES)
     declared: dict[str, Type | str] = {
@@ -164,7 +189,7 @@ def admission(
     if variables is not None:
         types["kubernetes.variables"] = {name: _composed(type) for name, type in variables.items()}
         declared["variables"] = object_type("kubernetes.variables")
-    return declarations(kubernetes, declared | dict(also or {}), types=types)
+    return declarations(kubernetes, declared | dict(also or {}), types=types, patches=patches)
 
 
 def parse_version(text: str) -> int:

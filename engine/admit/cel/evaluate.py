@@ -21,15 +21,16 @@ from admit.cel.ast import (
     OptMap,
     Select,
 )
-from admit.cel.env import NEWEST, Declarations, declarations
+from admit.cel.env import JSON_PATCH, NEWEST, Declarations, declarations
 from admit.cel.library import dispatch
-from admit.cel.types import Type
+from admit.cel.types import Type, object_type
 from admit.cel.values import (
     ABSENT,
     NONE,
     Duration,
     Map,
     Optional,
+    Struct,
     Timestamp,
     Uint,
     Value,
@@ -40,6 +41,7 @@ from admit.cel.values import (
     opt_index,
     opt_select,
     select,
+    type_of,
 )
 from admit.errors import EvaluationError
 
@@ -119,8 +121,8 @@ class _Evaluator:
                 return (yield from self.listed(node, scope))
             case MapExpr():
                 return (yield from self.mapped(node, scope))
-            case Message(name=name):
-                raise EvaluationError(f"unknown type: {name}")
+            case Message():
+                return (yield from self.message(node, scope))
             case Comprehension():
                 return (yield from self.comprehension(node, scope))
             case Bind(var=var, value=bound, body=body):
@@ -255,6 +257,33 @@ class _Evaluator:
         if not self.strict:  # to cel-go, a key that comes again is no error
             pairs = list({(type(key), display(key)): (key, value) for key, value in pairs}.values())
         return make_map((key, value) for key, value in pairs if value is not ABSENT)
+
+    def message(self, node: Message, scope: Scope) -> Steps:
+        fields: dict[str, Value] = {}
+        for init in node.fields:
+            value = yield init.value, scope
+            if init.optional:
+                if not isinstance(value, Optional):
+                    shown = f"'{init.field}' from non-optional value {display(value)}"
+                    raise EvaluationError(f"cannot initialize optional entry {shown}")
+                if not value.present:
+                    continue
+                value = value.value
+            fields[init.field] = value
+        type_ = node.type or self.message_type(node.name)
+        if type_ == JSON_PATCH:
+            for name in fields.keys() - {"value"}:
+                if type(fields[name]) is not str:
+                    found = type_of(fields[name])
+                    raise EvaluationError(f"unexpected type {found} for JSONPatchType '{name}' field")
+            fields = {name: value for name, value in fields.items() if name == "value" or value}
+        return Struct(type_, fields)
+
+    def message_type(self, name: str) -> Type:
+        for candidate in self.within.candidates(name.removeprefix("."), name.startswith(".")):
+            if self.within.message(candidate) is not None:
+                return object_type(candidate)
+        raise EvaluationError(f"unknown type: {name}")
 
     # Comprehensions
 

@@ -6,6 +6,7 @@
 | map | `dict` where every key is a string, else `Map` |
 | uint, bytes, timestamp, duration | `Uint`, `bytes`, `Timestamp`, `Duration` |
 | optional, type | `Optional`, `types.Type` |
+| message | `Struct` |
 
 A class of ours tells its CEL type as `TYPE`.
 
@@ -98,6 +99,23 @@ class Optional:
         return f"Optional({self.value!r})" if self.present else "NONE"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Struct:
+    """`Object.spec{replicas: 1}`: a message; `fields` has those that are set."""
+
+    TYPE: Type
+    fields: dict[str, Value]
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __str__(self) -> str:
+        return f"{self.TYPE}{display(self.fields)}"
+
+
 NONE: Final = Optional(None, present=False)
 ABSENT: Final = object()  # no value of CEL: what is not there
 
@@ -135,9 +153,8 @@ def make_map(pairs: Iterable[tuple[Value, Value]]) -> dict[str, Value] | Map:
 
 def type_of(value: Value) -> Type:
     """The type of a value at run time: `type(x)`. That of a list or map has no parameters."""
-    kind = type(value)
-    known = _TYPES.get(kind)
-    return kind.TYPE if known is None else known
+    known = _TYPES.get(type(value))
+    return value.TYPE if known is None else known
 
 
 def matches_type(value: Value, declared: Type) -> bool:
@@ -187,6 +204,10 @@ def equal(a: Value, b: Value) -> bool:
         elif kind is Type:
             if other is not Type or a.name != b.name:
                 return False
+        elif kind is Struct:
+            if other is not Struct or a.TYPE.name != b.TYPE.name:
+                return False
+            pending.append((a.fields, b.fields))
         elif kind is other:
             if a != b:
                 return False
@@ -242,6 +263,8 @@ def index(operand: Value, key: Value, strict: bool = False) -> Value:
     found = _find(operand, _checked(key))
     if found is not ABSENT:
         return found
+    if type(operand) is Struct:  # the checker has seen to it that there is such a field
+        return "" if operand.TYPE.name == "JSONPatch" and key != "value" else None
     problem = "index out of bounds" if type(operand) is list else "no such key"
     raise EvaluationError(f"{problem}: {display(key)}")
 
@@ -412,6 +435,8 @@ def _find(operand: Value, key: Value) -> Value:
     if kind is list:
         at = _position(key)
         return operand[at] if 0 <= at < len(operand) else ABSENT
+    if kind is Struct:
+        return operand.fields.get(key, ABSENT)
     return operand.find(key) if kind is Map else ABSENT
 
 
