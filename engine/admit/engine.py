@@ -206,7 +206,7 @@ class _Deciding:
     def _matches(self, limits: model.MatchResources) -> bool:
         return matches(limits, self.linked.plan.route, self.request, self.engine.namespace_labels)
 
-    def _applicable(self, group: Group, runners: Sequence[Runner]) -> Iterator[Runner]:
+    def _applicable(self, group: Group, runners: Iterable[Runner]) -> Iterator[Runner]:
         """The runners whose policies match and whose conditions hold; where that errs, failurePolicy decides."""
         for runner in runners:
             policy = runner.step.lowered.policy
@@ -221,7 +221,8 @@ class _Deciding:
                 self._failed(group, runner, "matchConditions", error)
 
     def _mutate(self, group: Group, runners: Sequence[Runner]) -> None:
-        for runner in self._applicable(group, runners):
+        writing = (runner for runner in runners if not runner.is_idle(self.scope))
+        for runner in self._applicable(group, writing):
             for index, mutation in enumerate(runner.step.lowered.mutations):
                 try:
                     self.scope["object"] = runner.written(mutation, self.scope)
@@ -230,7 +231,8 @@ class _Deciding:
 
     def _validate(self, group: Group, runners: Sequence[Runner]) -> None:
         failures: list[tuple[Runner, Failure]] = []
-        for runner in self._applicable(group, runners):
+        telling = (runner for runner in runners if not runner.is_silent(self.scope))
+        for runner in self._applicable(group, telling):
             policy = runner.step.lowered.policy
             for failure in runner.failures(self.scope):
                 if failure.error is None or policy.failure_policy == "Fail":

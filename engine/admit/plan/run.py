@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from admit.admission.patch import pointer
 from admit.cel.ast import Expr
 from admit.cel.env import Declarations
-from admit.cel.values import Optional
+from admit.cel.values import Map, Optional, display
 from admit.errors import EvaluationError
 from admit.plan.ir import PARAMETERS, Step
-from admit.plan.link import Expression
+from admit.plan.link import Expression, Judge
 from admit.plan.write import MISSING, add_at, remove_at, set_at, value_at
 from admit.rules.lower import Loop, Patch, Validation, Write
 from admit.rules.names import free
-from admit.rules.paths import Path
+from admit.rules.paths import Elements, Path
 
 Scope: TypeAlias = Mapping[str, Any]
 Place: TypeAlias = tuple[str | int, ...]
@@ -46,6 +47,23 @@ class Runner:
         self.step = step
         self._within = within
         self._expressions: dict[tuple[int, int], Expression] = {}
+
+    def is_silent(self, scope: Scope) -> bool:
+        """Whether, at one look, the step finds nothing and notes nothing. False is no answer."""
+        return not self.step.lowered.audit_annotations and self._holds(scope)
+
+    def is_idle(self, scope: Scope) -> bool:
+        """Whether, at one look, the step's mutations change nothing. False is no answer."""
+        return self.step.idle is None or self._idle(scope)
+
+    @cached_property
+    def _holds(self) -> Judge:
+        return Judge((self.step.holds,), self.step.definitions, self._within, "holds")
+
+    @cached_property
+    def _idle(self) -> Judge:
+        assert self.step.idle is not None
+        return Judge((self.step.idle,), self.step.definitions, self._within, "idle")
 
     def applies(self, scope: Scope) -> bool:
         """Whether the matchConditions hold: one that is false outweighs those that fail. Raises EvaluationError."""
@@ -77,7 +95,11 @@ class Runner:
         document = scope["object"]
         if isinstance(mutation, Patch):
             raise EvaluationError(f"{mutation.kind} is not supported")
-        for inner, places in list(self._combinations(mutation.loops, scope, {"object": ()})):
+        failed: list[EvaluationError] = []
+        combinations = [*self._combinations(mutation.loops, scope, {"object": ()}, failed)]
+        if failed:
+            raise failed[0]
+        for inner, places in combinations:
             if not all(self._value(condition, inner) is True for condition in mutation.conditions):
                 continue
             value = self._value(mutation.value, inner)
@@ -87,8 +109,9 @@ class Runner:
                 value = value.value
             for path in mutation.paths:
                 place = self._place(path, inner, places)
-                if place is not None:
-                    document = _WRITERS[mutation.action](document, place, value)
+                if place is None:
+                    raise EvaluationError(f"{path.root} is in no list of the object")
+                document = _WRITERS[mutation.action](document, place, value)
         return document
 
     def annotations(self, scope: Scope) -> Iterator[tuple[str, str]]:
@@ -100,27 +123,25 @@ class Runner:
 
     def _failure(self, validation: Validation, scope: Scope) -> Failure:
         findings = []
-        clean = True
-        for inner, places in self._combinations(validation.loops, scope, {"object": ()}):
+        failed: list[EvaluationError] = []  # and absorbed, since something is false
+        for inner, places in self._combinations(validation.loops, scope, {"object": ()}, failed):
             try:
                 if self._value(validation.element, inner) is not False:
                     continue
-            except EvaluationError:  # absorbed: another combination is false
-                clean = False
+            except EvaluationError as error:
+                failed.append(error)
                 continue
-            message, sound = self._message(validation, inner)
-            clean = clean and sound
-            findings.append((message, self._pointer(validation, inner, places)))
-        return Failure(validation, self._text(validation, findings, clean, scope), tuple(findings))
+            findings.append((self._message(validation, inner, failed), self._pointer(validation, inner, places)))
+        return Failure(validation, self._text(validation, findings, not failed, scope), tuple(findings))
 
     def _text(self, validation: Validation, findings: Sequence[tuple[str, Any]], clean: bool, scope: Scope) -> str:
         """All findings' texts as one; of a message that says the same of every combination, once."""
-        if not clean or not findings:
-            return f"failed rule {validation.name}"
         texts = [text for text, _ in findings]
         variables = {loop.variable for loop in validation.loops}
-        if not any(free(message) & variables for message in validation.messages):
+        if texts and not any(free(message) & variables for message in validation.messages):
             return texts[0]
+        if not clean or not texts:
+            return f"failed rule {validation.name}"
         joined = validation.separator.join(texts).strip()
         if len(joined.encode(errors="replace")) <= LONGEST_MESSAGE:
             return joined
@@ -129,20 +150,21 @@ class Runner:
                 return str(self._value(validation.summary, scope)).strip()
             except EvaluationError:
                 return f"failed rule {validation.name}"
-        return f"{texts[0]} and {len(texts) - 1} more" if len(texts) > 1 else texts[0]
+        return f"{texts[0]} (and {len(texts) - 1} more)" if len(texts) > 1 else texts[0]
 
-    def _message(self, validation: Validation, scope: Scope) -> tuple[str, bool]:
-        """The message of one combination, and whether nothing failed on the way to it."""
-        sound = True
+    def _message(self, validation: Validation, scope: Scope, failed: list[EvaluationError]) -> str:
+        """The message of one combination; what fails on the way to none is added to `failed`."""
+        errors: list[EvaluationError] = []
         for message in validation.messages:
             try:
                 text = self._value(message, scope)
-            except EvaluationError:
-                sound = False
+            except EvaluationError as error:
+                errors.append(error)
                 continue
             if isinstance(text, str) and text.strip():
-                return text.strip(), True
-        return f"failed rule {validation.name}", sound
+                return text.strip()
+        failed += errors
+        return f"failed rule {validation.name}"
 
     def _pointer(self, validation: Validation, scope: Scope, places: Places) -> str | None:
         """Where the value is that failed; else the innermost element that has a place."""
@@ -155,38 +177,52 @@ class Runner:
             place = found[-1] if found else None
         return None if place is None else pointer(place)
 
-    def _combinations(self, loops: Sequence[Loop], scope: Scope, places: Places) -> Iterator[tuple[Scope, Places]]:
-        """A scope, and the places of its variables, for every combination of the loops' elements."""
+    def _combinations(
+        self, loops: Sequence[Loop], scope: Scope, places: Places, failed: list[EvaluationError]
+    ) -> Iterator[tuple[Scope, Places]]:
+        """A scope, and the places of its variables, for every combination of the loops' elements.
+
+        Lists that cannot be had are left out; why is added to `failed`.
+        """
         if not loops:
             yield scope, places
             return
         loop, *rest = loops
         try:
-            elements = list(self._elements(loop, scope, places))
-        except EvaluationError:  # only where the verdict did not need this list
+            elements = self._elements(loop, scope, places)
+        except EvaluationError as error:
+            failed.append(error)
             return
         for item, place in elements:
-            yield from self._combinations(rest, {**scope, loop.variable: item}, {**places, loop.variable: place})
+            inner = {**scope, loop.variable: item}
+            yield from self._combinations(rest, inner, {**places, loop.variable: place}, failed)
 
-    def _elements(self, loop: Loop, scope: Scope, places: Places) -> Iterator[tuple[Any, Place | None]]:
-        if loop.elements is None:
-            yield from ((item, None) for item in self._value(loop.list, scope))
-            return
-        for path in loop.elements.lists:
+    def _elements(self, loop: Loop, scope: Scope, places: Places) -> list[tuple[Any, Place | None]]:
+        """The elements of a loop's list (of a map the keys), each with its place. Raises EvaluationError."""
+        items = self._value(loop.list, scope)
+        if not isinstance(items, list | dict | Map):
+            raise EvaluationError("expression of type 'list' expected")
+        found = [] if loop.elements is None else self._found(loop.elements, scope, places)
+        return [*zip(items, found if len(found) == len(items) else [None] * len(items), strict=True)]
+
+    def _found(self, elements: Elements, scope: Scope, places: Places) -> list[Place | None]:
+        """The places of elements, in order."""
+        found: list[Place | None] = []
+        for path in elements.lists:
             place = self._place(path, scope, places)
             items = MISSING if place is None else value_at(scope["object"], place)
-            if items is MISSING or items is None:
+            if place is None or type(items) is not list:
                 continue
             for index, item in enumerate(items):
-                kept = loop.elements.kept
-                if all(self._value(condition, {**scope, name: item}) is True for name, condition in kept):
-                    yield item, (*place, index) if place is not None else None
+                if all(self._value(condition, {**scope, name: item}) is True for name, condition in elements.kept):
+                    found.append((*place, index))
+        return found
 
     def _place(self, path: Path, scope: Scope, places: Places) -> Place | None:
         start = places.get(path.root)
         if start is None:
             return None
-        return (*start, *(s if isinstance(s, str) else self._value(s, scope) for s in path.segments))
+        return (*start, *(s if isinstance(s, str) else _token(self._value(s, scope)) for s in path.segments))
 
     def _value(self, expr: Expr, scope: Scope) -> Any:
         key = id(expr), len(scope)
@@ -198,6 +234,18 @@ class Runner:
 
 
 _WRITERS = {"set": set_at, "add": add_at, "remove": remove_at}
+
+
+def _token(value: Any) -> str | int:
+    """A computed part of a path: a key, or an index of any kind of number. Raises EvaluationError."""
+    match value:
+        case bool():
+            pass
+        case str():
+            return value
+        case int() | float() if value == int(value):
+            return int(value)
+    raise EvaluationError(f"{display(value)} is neither a key nor an index")
 
 
 def failed_text(rule: str, error: EvaluationError) -> str:
