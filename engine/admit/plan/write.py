@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
+import math
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from admit.cel.values import contains_in
+from admit.cel.values import Duration, Map, Timestamp, bounded, contains_in, display, equal, type_of
 from admit.errors import EvaluationError
 
 MISSING: Any = type("Missing", (), {})()
 
 
 def set_at(document: Any, path: Sequence[str | int], value: Any) -> Any:
-    """The document with the value at the path; missing and null parents are created. Raises EvaluationError."""
-    return _changed(document, path, lambda _: value)
+    """The document with the value at the path; missing and null parents are created. Raises EvaluationError.
+
+    What equals the value, as CEL has it, is left.
+    """
+    value = stored(value)
+    return _changed(document, path, lambda there: there if there is not MISSING and equal(there, value) else value)
 
 
-def add_at(document: Any, path: Sequence[str | int], items: Sequence[Any]) -> Any:
-    """The document with those items appended to the list at the path that it lacks."""
-
-    def extended(there: Any) -> Any:
-        present = [] if there is MISSING or there is None else _list(there, path)
-        missing: list[Any] = []
-        for item in items:
-            if not contains_in(item, present) and not contains_in(item, missing):
-                missing.append(item)
-        return [*present, *missing] if missing else there
-
-    return _changed(document, path, extended)
+def add_at(document: Any, path: Sequence[str | int], value: Any) -> Any:
+    """The document with those items of a list appended to the list at the path that it lacks."""
+    there = value_at(document, path)
+    present = [] if there is MISSING or there is None else there
+    missing: list[Any] = []
+    for item in _items(value):
+        if not contains_in(item, present) and not contains_in(item, missing):
+            missing.append(item)
+    return set_at(document, path, [*_list(present, path), *missing]) if missing else document
 
 
-def remove_at(document: Any, path: Sequence[str | int], items: Sequence[Any]) -> Any:
-    """The document without those items in the list at the path; of an absent list nothing is removed."""
-
-    def reduced(there: Any) -> Any:
-        if there is MISSING or there is None:
-            return there
-        kept = [item for item in _list(there, path) if not contains_in(item, items)]
-        return there if len(kept) == len(there) else kept
-
-    return _changed(document, path, reduced)
+def remove_at(document: Any, path: Sequence[str | int], value: Any) -> Any:
+    """The document without the items of a list in the list at the path; of an absent list nothing is removed."""
+    items, there = _items(value), value_at(document, path)
+    if there is MISSING or there is None or not any(contains_in(item, there) for item in items):
+        return document
+    return set_at(document, path, [item for item in _list(there, path) if not contains_in(item, items)])
 
 
 def value_at(document: Any, path: Sequence[str | int]) -> Any:
@@ -52,6 +51,26 @@ def value_at(document: Any, path: Sequence[str | int]) -> Any:
         else:
             return MISSING
     return document
+
+
+@bounded
+def stored(value: Any) -> Any:
+    """A value of CEL as an object holds it: plain JSON. Raises EvaluationError. Source: cel-go, ConvertToNative."""
+    match value:
+        case None | bool() | str() | float() if value == value and value not in (math.inf, -math.inf):
+            return value
+        case int():
+            return int(value) if value < 2**63 else float(value)
+        case bytes():
+            return b64encode(value).decode()
+        case Timestamp() | Duration():
+            return str(value)
+        case list():
+            return [stored(item) for item in value]
+        case dict() | Map():
+            return {key if type(key) is str else display(key): stored(item) for key, item in value.items()}
+        case _:
+            raise EvaluationError(f"an object cannot hold {display(value)}, of type {type_of(value)}")
 
 
 def shown(path: Sequence[str | int]) -> str:
@@ -79,6 +98,13 @@ def _changed(document: Any, path: Sequence[str | int], change: Callable[[Any], A
     if isinstance(token, int):
         return [*document[:token], new, *document[token + 1 :]]
     return {**(document if type(document) is dict else {}), token: new}
+
+
+def _items(value: Any) -> list[Any]:
+    """What a CEL macro goes over: the items of a list, the keys of a map."""
+    if not isinstance(value, list | dict | Map):
+        raise EvaluationError(f"expected a list but found a value of type {type_of(value)}")
+    return [*value]
 
 
 def _list(there: Any, path: Sequence[str | int]) -> list[Any]:
