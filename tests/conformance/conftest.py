@@ -1,5 +1,8 @@
 """Conformance data as parameters: `@pytest.mark.cases("cel-spec/basic.json", ...)` gives each case to a test's `case`.
 
+`rows` makes the cases, each with an `id`, of a file's document; without it they are its `tests`, its `cases` or all of
+it.
+
 Known exceptions are tests/conformance/exceptions/NAME.yaml (`id: reason`), NAME being the data's folder. They are
 expected to fail: one that passes is a failure. What passed and failed is counted at the end.
 """
@@ -23,7 +26,7 @@ _outcomes: Counter[tuple[str, str]] = Counter()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "cases(*paths, where=None): runs the test for each case of the files")
+    config.addinivalue_line("markers", "cases(*paths, where=None, rows=None): runs the test for each case of the files")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -34,7 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         absent = pytest.mark.skip(reason="no conformance data: see ADMIT_CONFORMANCE")
         metafunc.parametrize("case", [pytest.param({}, marks=absent)])
         return
-    cases = {case["id"]: case for path in marker.args for case in read(path)}
+    rows = marker.kwargs.get("rows")
+    cases = {case["id"]: case for path in marker.args for case in (rows(document(path)) if rows else read(path))}
     names = {Path(path).parts[0] for path in marker.args}
     exceptions = {id: reason for name in names for id, reason in known_exceptions(name).items()}
     where = marker.kwargs.get("where", lambda case: True)
@@ -48,17 +52,23 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
+def document(path: str) -> Any:
+    """A file of the data."""
+    return json.loads((DATA / path).read_text(encoding="utf-8"))
+
+
 def read(path: str) -> list[dict[str, Any]]:
-    """The cases of a file of the data. Those that are a mere list have ids of file and name made for them."""
-    cases = json.loads((DATA / path).read_text(encoding="utf-8"))
-    if isinstance(cases, dict):
-        return cases["tests"]  # type: ignore[no-any-return]
-    names: Counter[str] = Counter()
+    """The cases of a file of the data. Those that have no ids for all files get some of file and name."""
+    content = document(path)
+    if isinstance(content, dict) and "tests" in content:
+        return content["tests"]  # type: ignore[no-any-return]
+    cases: list[dict[str, Any]] = content["cases"] if isinstance(content, dict) else content
+    seen: Counter[str] = Counter()
     for case in cases:
-        names[case["name"]] += 1
-        again = f" ({names[case['name']]})" if names[case["name"]] > 1 else ""
-        case["id"] = f"{Path(path).stem}/{case['name']}{again}"
-    return cases  # type: ignore[no-any-return]
+        name = case.get("id") or "/".join(filter(None, (case.get("test"), case["name"])))
+        seen[name] += 1
+        case["id"] = f"{Path(path).stem}/{name}" + (f" ({seen[name]})" if seen[name] > 1 else "")
+    return cases
 
 
 def known_exceptions(name: str) -> dict[str, str]:
