@@ -175,14 +175,14 @@ class _Deciding:
         self.annotations: dict[str, list[str]] = {}
 
     def decision(self, mutating: bool) -> Decision:
-        groups = [(group, runners) for group, runners in self.linked.runners if self._concerned(group)]
-        if mutating:
-            for group, runners in groups:
-                if mutates(group.bound):
+        if mutating and self.request.object is not None:
+            for group, runners in self.linked.runners:
+                if mutates(group.bound) and self._concerned(group):
                     self._mutate(group, runners)
         if not self.denials:
-            for group, runners in groups:
-                self._validate(group, runners)
+            for group, runners in self.linked.runners:
+                if self._concerned(group):
+                    self._validate(group, runners)
         message, reason = self.denials[0] if self.denials else ("", "")
         annotations = {key: ", ".join(dict.fromkeys(texts)) for key, texts in self.annotations.items()}
         if self.audits:
@@ -204,7 +204,10 @@ class _Deciding:
         return group.settled or limits is None or self._matches(limits)
 
     def _matches(self, limits: model.MatchResources) -> bool:
-        return matches(limits, self.linked.plan.route, self.request, self.engine.namespace_labels)
+        request, object = self.request, self.scope["object"]
+        if object is not request.object:
+            request = request.with_object(object)
+        return matches(limits, self.linked.plan.route, request, self.engine.namespace_labels)
 
     def _applicable(self, group: Group, runners: Iterable[Runner]) -> Iterator[Runner]:
         """The runners whose policies match and whose conditions hold; where that errs, failurePolicy decides."""
@@ -288,7 +291,8 @@ class _Deciding:
         policy = runner.step.lowered.policy
         if policy.failure_policy == "Ignore":
             return
-        text = failed_text(runner.step.lowered.prefix + rule, error)
+        rule = runner.step.lowered.prefix + rule
+        text = failed_text(rule, error)
         finding = Finding(policy.name, group.bound.binding.name, rule, text, None, _strongest(group), policy.severity)
         self._act(group, text, "Invalid", [finding])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import reduce
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Node
 from admit.cel.env import Declarations
@@ -23,6 +22,7 @@ from admit.rules.workloads import WORKLOADS, Workload
 from admit.source import UNKNOWN
 
 TRUE = Literal("bool", True, type=BOOL)
+FALSE = Literal("bool", False, type=BOOL)
 NULL = literal(None, UNKNOWN)
 ITEM = "item#"  # no name of a rule
 
@@ -50,7 +50,8 @@ def _group(bound: Bound, route: Route, within: Declarations) -> Group | None:
         return None
     constraints = [step.lowered.policy.match_constraints for step in steps]
     settled = all(match is None or is_settled(match, route) for match in (limits, *constraints))
-    return Group(bound, steps, settled and not any(step.lowered.policy.param_kind for step in steps))
+    told = any(step.lowered.policy.param_kind or step.lowered.audit_annotations for step in steps)
+    return Group(bound, steps, settled and not told)
 
 
 def workload_of(route: Route) -> Workload | None:
@@ -82,17 +83,21 @@ def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
         return None
     guard = conjunction(conditions)
     idle: Expr | None = None
+    holds: Expr = TRUE
     if specialised.mutations:
         idle = _implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
-    holds = conjunction(
-        v.verdict if v.judged is None else _implied(v.judged, v.verdict) for v in specialised.validations
-    )
-    return Step(specialised, definitions, idle, _implied(guard, holds))
+    if specialised.validations:
+        holds = _implied(guard, conjunction(map(_passes, specialised.validations)))
+    return Step(specialised, definitions, idle, holds)
+
+
+def _passes(validation: Validation) -> Expr:
+    return validation.verdict if validation.judged is None else _implied(validation.judged, validation.verdict)
 
 
 def _implied(condition: Expr, consequence: Expr) -> Expr:
-    """`condition ? consequence : true`, which is true at once where there is nothing to ask."""
-    if consequence == TRUE or condition == TRUE:
+    """`condition ? consequence : true`; it errs where the condition does, even if there is nothing more to ask."""
+    if condition == TRUE:
         return consequence
     return Call("_?_:_", (condition, consequence, TRUE), span=condition.span, type=BOOL)
 
@@ -127,7 +132,7 @@ class _Specialising:
             ),
             variables=(),
             validations=tuple(map(self.validation, lowered.validations)),
-            mutations=tuple(map(self.mutation, lowered.mutations)),
+            mutations=() if self.route.operation == "DELETE" else tuple(map(self.mutation, lowered.mutations)),
             audit_annotations=tuple(
                 replace(a, value_expression=self.expr(a.value_expression)) for a in lowered.audit_annotations
             ),
@@ -188,16 +193,13 @@ class _Specialising:
 def _idle(mutation: lower.Mutation, within: Declarations) -> Expr:
     """Where this holds the mutation changes nothing; where it does not, or errs, it may."""
     span = mutation.span
-    if any(isinstance(condition, Literal) and condition.value is False for condition in mutation.conditions):
+    if FALSE in mutation.conditions:
         return TRUE
-    changes: Expr = TRUE
+    idle: Expr = FALSE
     if isinstance(mutation, Write):
-        pending = [_pending(mutation, path, within) for path in mutation.paths]
-        changes = reduce(lambda a, b: Call("_||_", (a, b), span=span, type=BOOL), pending)
+        idle = conjunction(_not(_pending(mutation, path, within)) for path in mutation.paths)
     for condition in reversed(mutation.conditions):
-        if condition != TRUE:
-            changes = Call("_&&_", (condition, changes), span=span, type=BOOL)
-    idle = _not(changes)
+        idle = _implied(condition, idle)
     if isinstance(mutation, lower.Patch):
         return idle
     for loop in reversed(mutation.loops):

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from admit.admission.patch import pointer
-from admit.cel.ast import Expr
+from admit.cel.ast import Expr, Literal
 from admit.cel.env import Declarations
 from admit.cel.values import Map, Optional, display
 from admit.errors import EvaluationError
@@ -24,6 +24,7 @@ Place: TypeAlias = tuple[str | int, ...]
 Places: TypeAlias = Mapping[str, Place | None]
 """Where in the object a variable's value is; None where it is not in the object."""
 
+FALSE = Literal("bool", False)
 LONGEST_MESSAGE = 5 * 1024  # bytes; the API server drops a longer messageExpression
 
 
@@ -70,7 +71,7 @@ class Runner:
         failed: EvaluationError | None = None
         for condition in self.step.lowered.match_conditions:
             try:
-                if self._value(condition.expression, scope) is not True:
+                if not self._true(condition.expression, scope):
                     return False
             except EvaluationError as error:
                 failed = failed or error
@@ -82,9 +83,9 @@ class Runner:
         """The validations that do not pass, in order."""
         for validation in self.step.lowered.validations:
             try:
-                if validation.judged is not None and self._value(validation.judged, scope) is False:
+                if validation.judged is not None and not self._true(validation.judged, scope):
                     continue
-                if self._value(validation.verdict, scope) is not True:
+                if not self._true(validation.verdict, scope):
                     yield self._failure(validation, scope)
             except EvaluationError as error:
                 text = failed_text(validation.name, error)
@@ -95,12 +96,14 @@ class Runner:
         document = scope["object"]
         if isinstance(mutation, Patch):
             raise EvaluationError(f"{mutation.kind} is not supported")
+        if FALSE in mutation.conditions:
+            return document
         failed: list[EvaluationError] = []
         combinations = [*self._combinations(mutation.loops, scope, {"object": ()}, failed)]
         if failed:
             raise failed[0]
         for inner, places in combinations:
-            if not all(self._value(condition, inner) is True for condition in mutation.conditions):
+            if not all(self._true(condition, inner) for condition in mutation.conditions):
                 continue
             value = self._value(mutation.value, inner)
             if isinstance(value, Optional):
@@ -223,6 +226,12 @@ class Runner:
         if start is None:
             return None
         return (*start, *(s if isinstance(s, str) else _token(self._value(s, scope)) for s in path.segments))
+
+    def _true(self, condition: Expr, scope: Scope) -> bool:
+        value = self._value(condition, scope)
+        if value is not True and value is not False:
+            raise EvaluationError(f"expected a bool but found {display(value)}", condition.span)
+        return value
 
     def _value(self, expr: Expr, scope: Scope) -> Any:
         key = id(expr), len(scope)

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, Literal, OptMap, rebuild
+from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, Literal, OptMap, children, rebuild
 from admit.cel.types import BOOL
 
 
 def conjunction(conditions: Iterable[Expr]) -> Expr:
     """The conjunction of checked conditions, with loops over one list and tests of one thing merged."""
-    return _conjunction(conditions, count(1))
+    conditions = [*conditions]
+    return _conjunction(conditions, count(1 + max(map(_highest, conditions), default=0)))
 
 
 def _conjunction(conditions: Iterable[Expr], numbers: Iterator[int]) -> Expr:
@@ -57,6 +58,12 @@ def _loop(same: list[Comprehension], numbers: Iterator[int]) -> Expr:
     var = f"{first.var.partition('#')[0]}#{next(numbers)}"
     predicates = [_renamed(loop.condition, loop.var, var) for loop in same if loop.condition is not None]
     return replace(first, var=var, condition=_conjunction(predicates, numbers))
+
+
+def _highest(node: Expr) -> int:
+    """The highest number that a loop got here before."""
+    own = int(node.var.partition("#")[2] or 0) if isinstance(node, Comprehension) else 0
+    return max(own, *map(_highest, children(node)), 0)
 
 
 def _test(test: Expr, consequences: list[Expr], numbers: Iterator[int]) -> Expr:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial, reduce
 
-from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Select, children, rebuild
+from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, Literal, OptMap, Select, children, rebuild
 from admit.cel.env import Declarations
 from admit.cel.fold import computed, fold, fold_node, literal
 from admit.cel.types import BOOL
-from admit.rules.names import free, substitute
+from admit.rules.names import bound_by, free, parts, substitute
 
 LONGEST_UNROLLED = 16
 """Elements of a constant list; a longer one is looped over."""
@@ -25,16 +25,21 @@ def simplify(
     return unrolled(fold(_named(substitute(node, constants), operation, variables), within), within)
 
 
-def _named(node: Expr, operation: str, variables: Mapping[str, Expr]) -> Expr:
+def _named(node: Expr, operation: str, variables: Mapping[str, Expr], shadowed: frozenset[str] = frozenset()) -> Expr:
     match node:
-        case Select(operand=Ident(name="request"), field="operation", test=test):
+        case Select(operand=Ident(name="request"), field="operation", test=test) if "request" not in shadowed:
             return literal(True if test else operation, node.span, node.type)
-        case Select(operand=Ident(name="variables"), field=field, test=test):
+        case Select(operand=Ident(name="variables"), field=field, test=test) if "variables" not in shadowed:
             if test:
                 return literal(True, node.span, node.type)
             return replace(variables[field], span=node.span)
+        case Comprehension() | Bind() | OptMap():
+            outer, inner = parts(node)
+            inside = shadowed.union(bound_by(node))
+            scopes = iter([shadowed] * len(outer) + [inside] * len(inner))
+            return rebuild(node, lambda child: _named(child, operation, variables, next(scopes)))
         case _:
-            return rebuild(node, lambda child: _named(child, operation, variables))
+            return rebuild(node, lambda child: _named(child, operation, variables, shadowed))
 
 
 def unrolled(node: Expr, within: Declarations) -> Expr:

@@ -144,9 +144,10 @@ def lower(binding: model.Binding, policies: Mapping[str, model.Policy], kubernet
     policy = policies[binding.policy.name]
     faults: list[Fault] = []
     lowered = []
+    variables = {name for _, member in members(policy, policies) for name in member.loop_variables}
     for prefix, member in members(policy, policies):
         settings = settings_of(policy, binding.settings, policies, prefix)
-        lowered.append(_Lowering(member, binding, prefix, settings, kubernetes, faults).result())
+        lowered.append(_Lowering(member, binding, prefix, settings, kubernetes, faults, variables).result())
     settings = settings_of(policy, binding.settings, policies, "")
     message = policy.message_expression
     if message is not None:
@@ -188,13 +189,14 @@ class _Lowering:
         settings: Mapping[str, Any],
         kubernetes: str,
         faults: list[Fault],
+        loop_variables: set[str],
     ) -> None:
         self.policy, self.binding, self.prefix = policy, binding, prefix
         self.settings = settings
         self.kubernetes = kubernetes
         self.faults = faults
         self.variables = {variable.name: variable.expression for variable in policy.variables}
-        self.loop_variables = policy.loop_variables
+        self.loop_variables = loop_variables  # of all members of a profile
 
     def result(self) -> Lowered:
         types: dict[str, Type] = {}

@@ -36,9 +36,9 @@ def _free(node: Expr) -> frozenset[str]:
         case Ident():
             return frozenset((_key(node),))
         case Comprehension() | Bind() | OptMap():
-            outer, inner = _parts(node)
+            outer, inner = parts(node)
             inside: frozenset[str] = frozenset().union(*map(_free, inner))
-            return frozenset().union(inside.difference(_variables(node)), *map(_free, outer))
+            return frozenset().union(inside.difference(bound_by(node)), *map(_free, outer))
         case _:
             return frozenset().union(*map(_free, children(node)))
 
@@ -74,8 +74,8 @@ def _inside(
     node: Comprehension | Bind | OptMap, by: Mapping[str, Expr]
 ) -> tuple[Mapping[str, str], Mapping[str, Expr]]:
     """The variables that need another name, and what is replaced where they are seen."""
-    variables = _variables(node)
-    used: frozenset[str] = frozenset().union(*map(_free, _parts(node)[1]))
+    variables = bound_by(node)
+    used: frozenset[str] = frozenset().union(*map(_free, parts(node)[1]))
     inside = {key: new for key, new in by.items() if key in used and key not in variables}
     arriving: frozenset[str] = frozenset().union(*map(free, inside.values()))
     renamed = {v: fresh(v, arriving, used) for v in variables if v in arriving}
@@ -86,13 +86,13 @@ def _key(node: Ident) -> str:
     return "." + node.name if node.absolute else node.name
 
 
-def _variables(node: Comprehension | Bind | OptMap) -> tuple[str, ...]:
+def bound_by(node: Comprehension | Bind | OptMap) -> tuple[str, ...]:
     if isinstance(node, Comprehension) and node.var2 is not None:
         return node.var, node.var2
     return (node.var,)
 
 
-def _parts(node: Comprehension | Bind | OptMap) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
+def parts(node: Comprehension | Bind | OptMap) -> tuple[tuple[Expr, ...], tuple[Expr, ...]]:
     """The sub-expressions that do not see the variables, and those that do."""
     match node:
         case Comprehension(range=range_, condition=condition, result=result):
