@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,13 @@ from admit.rules.yaml import Document, read
 KUBERNETES = click.option(
     "--kubernetes", metavar="VERSION", default=f"1.{NEWEST}", show_default=True, help="The version whose CEL is spoken."
 )
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the two options that settings come from; `settings_from` reads them."""
+    path = click.Path(path_type=Path)
+    command = click.option("--settings-path", metavar="FILE", type=path, help="The same, from a file.")(command)
+    return click.option("--settings-json", metavar="JSON", help="Settings of the policy, where one is named.")(command)
 
 
 def engine_of(rules: Sequence[str], kubernetes: str, settings: Mapping[str, Any] | None = None) -> Engine:

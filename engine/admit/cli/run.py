@@ -12,7 +12,7 @@ import orjson
 
 from admit.admission import Decision
 from admit.cli.output import OUTPUT, Form, show_data
-from admit.cli.rules import KUBERNETES, content_of, engine_of, settings_from
+from admit.cli.rules import KUBERNETES, content_of, engine_of, settings_from, with_settings
 from admit.engine import Engine
 from admit.errors import RequestError, UsageError
 from admit.loading import files_of
@@ -23,8 +23,7 @@ from admit.rules.yaml import load as values_of
 @click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
 @click.option("--request", "-r", "request", metavar="FILE", help="An AdmissionReview or AdmissionRequest; - is stdin.")
 @click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
-@click.option("--settings-json", metavar="JSON", help="Settings of the policy, where one is named.")
-@click.option("--settings-path", metavar="FILE", type=click.Path(path_type=Path), help="The same, from a file.")
+@with_settings
 @KUBERNETES
 @OUTPUT
 @click.pass_context

@@ -1,0 +1,318 @@
+"""What a rule says, and what it becomes: its page, the CEL that it stands for, its plan, its Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import product
+from typing import Any
+
+import orjson
+
+from admit.admission.kinds import of_resource
+from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, Message, Select, rebuild
+from admit.cel.fold import literal
+from admit.cel.unparse import unparse
+from admit.engine import Engine
+from admit.errors import UsageError
+from admit.plan.match import Route, may_match
+from admit.plan.show import show, shown_route
+from admit.rules import model
+from admit.rules.lower import Bound, Lowered, Mutation, Patch, Validation
+from admit.rules.names import substitute
+from admit.rules.plain import json_patch, text
+from admit.rules.restate import restate
+from admit.rules.schema import Schema
+from admit.rules.workloads import WORKLOADS, Workload, conjunction
+from admit.rules.yaml import dump
+from admit.source import UNKNOWN
+
+API_VERSION = "admissionregistration.k8s.io/v1"
+
+
+def page(policy: model.Policy) -> str:
+    """A policy as a page: name, title, why it matters, settings, and each rule with its expression and message."""
+    lines = [policy.name, policy.title, "", *_indented(policy.description.strip().splitlines())]
+    lines += ["", f"severity   {policy.severity}"]
+    if policy.subject is not None:
+        lines.append(f"subject    {policy.subject}")
+    if policy.policies:
+        lines.append(f"policies   {', '.join(member.name for member in policy.policies)}")
+    lines.append(f"written in {policy.span.place}")
+    if policy.settings is not None:
+        lines += ["", "settings", *_settings(policy.settings)]
+    if policy.variables:
+        lines += ["", "variables"]
+        width = max(len(variable.name) for variable in policy.variables)
+        for variable in policy.variables:
+            lines += _entry(variable.name, _written(variable.expression), width)
+    for validation in policy.validations:
+        lines += ["", f"validation {validation.name}", *_validation(validation)]
+    for number, mutation in enumerate(policy.mutations):
+        lines += ["", f"mutations[{number}]", *_mutation(mutation)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def cel(bound: Bound, route: Route) -> str:
+    """What a binding stands for on a route, as a ValidatingAdmissionPolicy and a MutatingAdmissionPolicy.
+
+    It is for reading: settings, and what a subject brings, are variables, which matchConditions have not.
+    """
+    documents: list[dict[str, Any]] = []
+    for lowered in bound.members:
+        constraints = lowered.policy.match_constraints
+        if constraints is None or may_match(constraints, route):
+            documents += _Plain.of(lowered, route).documents()
+    return "---\n".join(map(dump, documents))
+
+
+def plan(engine: Engine, route: Route) -> str:
+    """The plan of a route."""
+    return show(engine.plan(route)[0])
+
+
+def python(engine: Engine, route: Route) -> str:
+    """The function that is asked first on a route; where it is not true, the plan is gone through in full."""
+    _, quiet = engine.plan(route)
+    return f"# {shown_route(route)}: whether there is nothing to be done\n{quiet.code.text}\n"
+
+
+def route_of(bound: Bound, kind: str | None = None, operation: str | None = None) -> Route:
+    """The first route that a binding is about, of that kind or resource (`Pod`, `pods/ephemeralcontainers`).
+
+    Raises UsageError where it is about no such thing.
+    """
+    routes = list(_routes(bound))
+    for route in routes:
+        resource = "/".join(part for part in (route.resource, route.subresource) if part)
+        named = (resource, f"{route.group}/{resource}", _kind_name(route))
+        if operation in (None, route.operation) and (kind is None or kind.lower() in map(str.lower, named)):
+            return route
+    known = ", ".join(dict.fromkeys(shown_route(route) for route in routes))
+    raise UsageError(f"{bound.binding.policy.name} is not about {operation or ''} {kind or ''}, but {known}")
+
+
+def _routes(bound: Bound) -> Iterator[Route]:
+    for lowered in bound.members:
+        if lowered.policy.subject is not None:
+            for operation in ("CREATE", "UPDATE"):
+                for w in lowered.workloads:
+                    yield Route(w.group, w.version, w.resource, w.subresource, operation, True)
+            continue
+        constraints = lowered.policy.match_constraints
+        for rule in constraints.resource_rules if constraints is not None else ():
+            yield from _routes_of(rule)
+
+
+def _routes_of(rule: model.ResourceRule) -> Iterator[Route]:
+    """Those of a resource rule; `*` stands for one of what it may be."""
+    for operation, group, version, pattern in product(
+        rule.operations, rule.api_groups, rule.api_versions, rule.resources
+    ):
+        resource, _, subresource = pattern.partition("/")
+        group, version, resource = group.replace("*", ""), version.replace("*", "v1"), resource.replace("*", "pods")
+        known = of_resource(group, resource)
+        namespaced = rule.scope != "Cluster" if known is None else known.namespaced
+        yield Route(
+            group, version, resource, subresource.replace("*", "status"), operation.replace("*", "CREATE"), namespaced
+        )
+
+
+def _kind_name(route: Route) -> str:
+    known = of_resource(route.group, route.resource)
+    return known.kind if known is not None and not route.subresource else ""
+
+
+def _workload(route: Route) -> Workload:
+    place = (route.group, route.resource, route.subresource)
+    return next(w for w in WORKLOADS if (w.group, w.resource, w.subresource) == place)
+
+
+# The page
+
+
+def _indented(lines: Iterable[str], by: str = "  ") -> list[str]:
+    return [by + line for line in lines]
+
+
+def _entry(label: str, text: str, width: int = 10) -> list[str]:
+    """`label  text`, with what follows the text's first line below it."""
+    first, *rest = text.splitlines() or [""]
+    return [f"  {label:<{width}} {first}", *_indented(rest, " " * (width + 3))]
+
+
+def _written(node: Expr) -> str:
+    return node.span.text or unparse(node)
+
+
+def _template(template: model.Template) -> str:
+    parts = (
+        part.replace("{{", "{{{{") if isinstance(part, str) else f"{{{{ {_written(part)} }}}}"
+        for part in template.parts
+    )
+    return "".join(parts)
+
+
+def _settings(schema: Schema) -> Iterator[str]:
+    width = max(map(len, schema.properties), default=0)
+    for name, inner in schema.properties.items():
+        said = [str(inner.keywords.get("type", "any"))]
+        if "default" in inner.keywords:
+            said.append(f"default {orjson.dumps(inner.keywords['default']).decode()}")
+        description = str(inner.keywords.get("description", "")).strip()
+        yield from _entry(name, ", ".join(said) + (f": {description}" if description else ""), width)
+
+
+def _validation(validation: model.Validation) -> Iterator[str]:
+    yield from _conditions(validation.for_each, validation.when)
+    rule = validation.rule
+    if isinstance(rule, model.Constraint):
+        yield from _entry("value", _written(rule.value))
+        yield from _entry(rule.test, "true" if rule.operand is None else _written(rule.operand))
+    else:
+        yield from _entry("expression", _written(rule))
+    if validation.message_expression is not None:
+        yield from _entry("message", _written(validation.message_expression))
+    elif validation.message is not None:
+        yield from _entry("message", _template(validation.message))
+    if validation.severity is not None:
+        yield from _entry("severity", validation.severity)
+
+
+def _mutation(mutation: model.Mutation) -> Iterator[str]:
+    if isinstance(mutation, model.Patch):
+        yield from _entry(mutation.kind, _written(mutation.expression))
+        return
+    yield from _conditions(mutation.for_each, mutation.when)
+    paths, value = ", ".join(map(_written, mutation.paths)), _written(mutation.value)
+    yield from _entry(mutation.action, paths if mutation.action == "set" else value)
+    yield from _entry("from" if mutation.action == "remove" else "to", value if mutation.action == "set" else paths)
+
+
+def _conditions(for_each: Iterable[model.Each], when: Expr | None) -> Iterator[str]:
+    for each in for_each:
+        yield from _entry("forEach", f"{each.variable}: {_written(each.list)}")
+    if when is not None:
+        yield from _entry("when", _written(when))
+
+
+# Plain CEL
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A lowered policy as Kubernetes' documents; `variables` are those that are added to its own."""
+
+    lowered: Lowered
+    route: Route
+    variables: Mapping[str, Expr]
+
+    @classmethod
+    def of(cls, lowered: Lowered, route: Route) -> _Plain:
+        variables: dict[str, Expr] = {}
+        if lowered.policy.settings is not None:
+            variables["settings"] = literal(dict(lowered.settings), UNKNOWN)
+        if lowered.policy.subject is not None:
+            workload = _workload(route)
+            lowered = restate(lowered, workload)
+            variables |= {name: root for name, root in workload.roots.items() if name != "pod"}
+        return cls(lowered, route, variables)
+
+    def documents(self) -> Iterator[dict[str, Any]]:
+        lowered = self.lowered
+        if lowered.validations or lowered.audit_annotations:
+            rules: dict[str, Any] = {"validations": [self.validation(rule) for rule in lowered.validations]}
+            if lowered.audit_annotations:
+                rules["auditAnnotations"] = [
+                    {"key": each.key, "valueExpression": self.text(each.value_expression)}
+                    for each in lowered.audit_annotations
+                ]
+            yield self.document("ValidatingAdmissionPolicy", rules)
+        if lowered.mutations:
+            rules = {"reinvocationPolicy": "Never", "mutations": [self.mutation(each) for each in lowered.mutations]}
+            yield self.document("MutatingAdmissionPolicy", rules)
+
+    def document(self, kind: str, rules: Mapping[str, Any]) -> dict[str, Any]:
+        policy = self.lowered.policy
+        constraints = policy.match_constraints
+        spec = {
+            "failurePolicy": policy.failure_policy,
+            "matchConstraints": (
+                {"resourceRules": [_resource_rule(self.route)]} if policy.subject is not None else _plain(constraints)
+            ),
+            "matchConditions": [
+                {"name": each.name, "expression": unparse(substitute(each.expression, self.variables))}
+                for each in self.lowered.match_conditions
+            ],
+            "variables": [
+                *({"name": name, "expression": unparse(value)} for name, value in self.variables.items()),
+                *({"name": each.name, "expression": self.text(each.expression)} for each in self.lowered.variables),
+            ],
+        }
+        metadata = {"name": policy.name.replace("/", ".")}
+        return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": {**spec, **rules}}
+
+    def text(self, node: Expr) -> str:
+        names = {name: Select(Ident("variables"), name) for name in self.variables}
+        return unparse(self.shortened(substitute(node, names)))
+
+    def shortened(self, node: Expr) -> Expr:
+        """With what the variables stand for replaced by them."""
+        for name, value in self.variables.items():
+            if node == value:
+                return Select(Ident("variables"), name)
+        return rebuild(node, self.shortened)
+
+    def validation(self, rule: Validation) -> dict[str, Any]:
+        verdict = rule.verdict
+        if rule.judged is not None:
+            verdict = Call("_?_:_", (rule.judged, verdict, Literal("bool", True)))
+        constants = [message.value for message in rule.messages if isinstance(message, Literal)]
+        written = {
+            "expression": self.text(verdict),
+            "message": constants[0] if constants else f"failed rule {rule.name}",
+        }
+        message = text(rule)
+        if message is not None and not isinstance(message, Literal):
+            written["messageExpression"] = self.text(message)
+        return written | ({"reason": rule.reason} if rule.reason != "Invalid" else {})
+
+    def mutation(self, mutation: Mutation) -> dict[str, Any]:
+        kind: model.PatchKind = "jsonPatch"
+        expression: Expr | None
+        if isinstance(mutation, Patch):
+            kind, expression = mutation.kind, mutation.expression
+            nothing: Expr = ListExpr(()) if kind == "jsonPatch" else Message("Object", ())
+            if mutation.conditions:
+                expression = Call("_?_:_", (conjunction(*mutation.conditions), expression, nothing))
+        else:
+            expression = json_patch(mutation)
+        written: dict[str, Any] = {"patchType": "JSONPatch" if kind == "jsonPatch" else "ApplyConfiguration"}
+        if expression is None:
+            return written | {"note": "several writes under one parent: there is no such expression"}
+        return written | {kind: {"expression": self.text(expression)}}
+
+
+def _resource_rule(route: Route) -> dict[str, Any]:
+    resource = "/".join(part for part in (route.resource, route.subresource) if part)
+    return {
+        "apiGroups": [route.group],
+        "apiVersions": [route.version],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": [resource],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A part of the model as it was written, without what is left at its default."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    written = {}
+    for field in fields(value):
+        inner = getattr(value, field.name)
+        if field.compare and inner != field.default and inner not in ({}, ()):
+            written[re.sub("_([a-z])", lambda letter: letter[1].upper(), field.name)] = _plain(inner)
+    return written
