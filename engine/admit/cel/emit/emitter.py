@@ -275,9 +275,9 @@ class Emitter:
                 self.frame.kinds[item] = source.element
             body()
         self.frame.loops -= 1
-        target = ast.copy_location(ast.Name(item, ast.Store()), quote("x", span))
-        loop = ast.For(target, source.code, inner or [ast.Pass()], list(orelse))
-        self.frame.block.append(ast.fix_missing_locations(ast.copy_location(loop, target)))
+        template = "for item in source:\n inner\nelse:\n orelse" if orelse else "for item in source:\n inner"
+        inner = inner or statements("pass", span)
+        self.frame.emit(template, span, item=item, source=source.code, inner=inner, orelse=orelse)
 
     def _iterable(self, node: Expr) -> Py:
         """A list, or a dict for its keys."""
