@@ -242,7 +242,9 @@ _NAMED_TYPES = {
     "net.IP": opaque("net.IP"),
     "net.CIDR": opaque("net.CIDR"),
 }
-_OPAQUE = re.compile(r"net\.(IP|CIDR)|kubernetes\.(URL|Quantity|Semver|NamedFormat)")
+_KUBERNETES = re.compile(
+    r"kubernetes\.(URL|Quantity|Semver|NamedFormat|authorization\.(Authorizer|(Path|Group|Resource)Check|Decision))"
+)
 
 
 def _parsed_type(tokens: list[str], known: Mapping[str, Type], text: str) -> tuple[Type, list[str]]:
@@ -283,7 +285,9 @@ def _type_named(name: str, params: tuple[Type, ...], known: Mapping[str, Type]) 
             return _SIMPLE[name]
         case _, () if len(name) == 1 and name.isupper():
             return param(name)
-        case _ if params or _OPAQUE.fullmatch(name):
+        case _, () if _KUBERNETES.fullmatch(name):
+            return object_type(name)
+        case _ if params or name in ("net.IP", "net.CIDR"):
             return opaque(name, *params)
         case _:
             raise UsageError(f"unknown type {name!r}")

@@ -191,7 +191,7 @@ class _Evaluator:
                 function, operands = self.resolved(node)
                 values: list[Value] = []
                 for operand in operands:
-                    if values and function in ("or", "orValue") and values[0] != NONE:
+                    if values and function in ("or", "orValue") and not _is_none(values[0]):
                         values.append(NONE)  # not needed, so not evaluated
                     else:
                         values.append((yield operand, scope))
@@ -310,6 +310,10 @@ class _Evaluator:
         if failed is not None:
             raise failed
         return _collected(node.macro, kept)
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Optional) and not value.present
 
 
 _ATTRIBUTES: Mapping[str, Callable[..., Value]] = {

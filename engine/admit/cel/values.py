@@ -7,6 +7,7 @@
 | uint, bytes, timestamp, duration | `Uint`, `bytes`, `Timestamp`, `Duration` |
 | optional, type | `Optional`, `types.Type` |
 | message | `Struct` |
+| quantity, semver, URL, IP address, ... | a class of its own, an `Exclusive` |
 
 A class of ours tells its CEL type as `TYPE`.
 
@@ -18,9 +19,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import wraps
+from importlib import import_module
 from typing import Any, ClassVar, Final, ParamSpec, TypeAlias, TypeVar
 
 from admit.cel.times import SECOND, parse_duration, parse_timestamp
@@ -116,6 +119,26 @@ class Struct:
         return f"{self.TYPE}{display(self.fields)}"
 
 
+class Exclusive:
+    """A value that is compared only with its own kind, as Kubernetes' are: with any other on the right, it is an error.
+
+    It shows its whole value in `str()` and in `repr()`; a class that has an encoding, or a literal in error messages,
+    is named for the function that makes it of its text.
+    """
+
+    __slots__ = ()
+    TYPE: ClassVar[Type]
+
+    def equals(self, other: Value) -> bool | None:
+        """Whether the values are equal; None where they cannot be compared."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 NONE: Final = Optional(None, present=False)
 ABSENT: Final = object()  # no value of CEL: what is not there
 
@@ -179,19 +202,23 @@ def matches_type(value: Value, declared: Type) -> bool:
 def equal(a: Value, b: Value) -> bool:
     """`a == b`: numbers by value, lists and maps deeply; other values of two types are not equal.
 
-    An int or uint equals a double as cel-go has it, rounded to a double first; NaN equals nothing.
+    An int or uint equals a double as cel-go has it, rounded to a double first; NaN equals nothing. Raises
+    EvaluationError for what cannot be compared; in a list or map it counts as equal, which is cel-go's doing.
     """
     pending = [(a, b)]
+    within = False
     while pending:
         a, b = pending.pop()
         kind, other = type(a), type(b)
         if kind is list:
             if other is not list or len(a) != len(b):
                 return False
+            within = True
             pending.extend(zip(a, b, strict=True))
         elif kind is dict or kind is Map:
             if (other is not dict and other is not Map) or len(a) != len(b):
                 return False
+            within = True
             for key, value in a.items():
                 found = _find(b, key)
                 if found is ABSENT:
@@ -208,12 +235,26 @@ def equal(a: Value, b: Value) -> bool:
             if other is not Struct or a.TYPE.name != b.TYPE.name:
                 return False
             pending.append((a.fields, b.fields))
+        elif isinstance(a, Exclusive):
+            same = False if b is None else a.equals(b)
+            if same is None and not within:
+                raise EvaluationError("no such overload")
+            if same is False:
+                return False
         elif kind is other:
             if a != b:
                 return False
         elif not _equal_numbers(a, b):
             return False
     return True
+
+
+def same(a: Value, b: Value) -> bool:
+    """`equal`, but what cannot be compared is not the same: so `!=` and `in` have it."""
+    try:
+        return equal(a, b)
+    except EvaluationError:
+        return False
 
 
 def compare(a: Value, b: Value) -> int:
@@ -233,8 +274,9 @@ def contains_in(element: Value, container: Value) -> bool:
     """`element in container`. Raises EvaluationError."""
     if type(container) is list:
         if type(element) is str:
-            return element in container
-        return any(equal(element, item) for item in container)
+            with suppress(EvaluationError):  # of an item that cannot be compared
+                return element in container
+        return any(same(element, item) for item in container)
     if type(container) is dict or type(container) is Map:
         return _find(container, element) is not ABSENT
     raise EvaluationError("no such overload")
@@ -350,6 +392,8 @@ def encode(value: Value) -> dict[str, Any]:
             return {"duration": f"{Decimal(value.nanoseconds) / SECOND:f}s"}
         case Optional():
             return {"optional": encode(value.value) if value.present else None}
+        case Exclusive() if (kind := type(value).__name__.lower()) in _ENCODED:
+            return {kind: str(value)}
     raise EvaluationError(f"a value of type {type_of(value)} has no encoding")
 
 
@@ -380,6 +424,8 @@ def decode(encoded: dict[str, Any]) -> Value:
             return parse_duration(data)
         case "optional":
             return NONE if data is None else Optional(decode(data))
+        case _ if kind in _ENCODED:
+            return import_module("admit.cel.library").dispatch(kind, (data,), _NEWEST)  # above us: not at the start
     raise EvaluationError(f"no encoding {kind!r}")
 
 
@@ -395,6 +441,8 @@ _TYPES: Final[dict[type, Type]] = {
     dict: MAP,
     Type: TYPE,
 }
+_ENCODED = frozenset(("quantity", "semver", "url", "ip", "cidr"))  # each the function that makes the value of its text
+_NEWEST = 37
 _NUMBERS = frozenset((int, Uint, float))
 _ORDERED = frozenset((bool, str, bytes, Timestamp, Duration))
 _KEYS = frozenset((str, bool, int, Uint))

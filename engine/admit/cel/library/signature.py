@@ -40,6 +40,8 @@ def parse_type(text: str) -> Type:
         return Type(_KNOWN[name].kind, name, params)
     if len(name) == 1:
         return types.param(name)
+    if name.startswith("kubernetes."):
+        return types.object_type(name)
     return types.opaque(name, *params)
 
 

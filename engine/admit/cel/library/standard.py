@@ -9,7 +9,7 @@ from functools import partial
 from itertools import product
 from operator import ge, gt, le, lt
 
-from admit.cel import regex
+from admit.cel import regex, values
 from admit.cel.library import overload
 from admit.cel.times import (
     HOUR,
@@ -73,7 +73,7 @@ overload("_==_(A, A) -> bool", "[1, 2] == [1, 2]", "dyn(1) == 1.0", "dyn(1) != '
 @overload("_!=_(A, A) -> bool", "1 != 2", "dyn(true) != 1")
 def not_equal(a: Value, b: Value) -> bool:
     """Whether two values are not equal."""
-    return not equal(a, b)
+    return not values.same(a, b)
 
 
 # Order
