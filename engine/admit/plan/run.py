@@ -14,6 +14,7 @@ from admit.cel.values import Map, Optional, display
 from admit.errors import EvaluationError
 from admit.plan.ir import PARAMETERS, Step
 from admit.plan.link import Expression, Judge
+from admit.plan.patch import patched
 from admit.plan.write import MISSING, add_at, remove_at, set_at, value_at
 from admit.rules.lower import Loop, Patch, Validation, Write
 from admit.rules.names import free
@@ -94,10 +95,12 @@ class Runner:
     def written(self, mutation: Write | Patch, scope: Scope) -> Any:
         """The object after a mutation; the same object where nothing changes. Raises EvaluationError."""
         document = scope["object"]
-        if isinstance(mutation, Patch):
-            raise EvaluationError(f"{mutation.kind} is not supported")
         if FALSE in mutation.conditions:
             return document
+        if isinstance(mutation, Patch):
+            if document is None or not all(self._value(condition, scope) is True for condition in mutation.conditions):
+                return document
+            return patched(mutation.kind, document, self._value(mutation.expression, scope))
         failed: list[EvaluationError] = []
         combinations = [*self._combinations(mutation.loops, scope, {"object": ()}, failed)]
         if failed:

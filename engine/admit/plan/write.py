@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from admit.cel.values import Duration, Map, Timestamp, bounded, contains_in, display, equal, type_of
+from admit.cel.values import Duration, Map, Struct, Timestamp, bounded, contains_in, display, equal, type_of
 from admit.errors import EvaluationError
 
 MISSING: Any = type("Missing", (), {})()
@@ -65,6 +65,8 @@ def stored(value: Any) -> Any:
             return b64encode(value).decode()
         case Timestamp() | Duration():
             return str(value)
+        case Struct(fields=fields):
+            return stored(fields)
         case list():
             return [stored(item) for item in value]
         case dict() | Map():

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Select
 from admit.cel.ast import Literal as Constant
 from admit.cel.check import check
-from admit.cel.env import NEWEST, Declarations, admission
+from admit.cel.env import JSON_PATCH, NEWEST, OBJECT, Declarations, admission
 from admit.cel.library import functions
 from admit.cel.types import (
     BOOL,
@@ -37,6 +37,8 @@ from admit.source import Span
 
 PRINTED = (STRING, INT, UINT, DOUBLE, BOOL, TIMESTAMP, DURATION)
 FINDINGS = list_of(map_of(STRING, STRING))
+PATCHED: Mapping[model.PatchKind, Type] = {"applyConfiguration": OBJECT, "jsonPatch": list_of(JSON_PATCH)}
+"""What the expression of a patch must give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,10 +320,9 @@ class _Lowering:
     def mutation(self, written: model.Mutation, scope: Declarations) -> Mutation:
         match written:
             case model.Patch(kind, expression):
-                self.faults.append(
-                    Fault(f"{kind} is not run by this version, expected set, add or remove", written.span)
-                )
-                return Patch(kind, self.conditions(None, (), scope), expression, written.span)
+                conditions = self.conditions(None, (), scope)
+                within = replace(scope, patches=True, functions=functions(scope.kubernetes, patches=True))
+                return Patch(kind, conditions, self.check(expression, within, PATCHED[kind]), written.span)
             case model.Write(action, paths, value):
                 loops, inner = self.loops(written.for_each, scope)
                 conditions = self.conditions(written.when, loops, inner)

@@ -1,0 +1,1 @@
+"""What an API server knows of its kinds."""
