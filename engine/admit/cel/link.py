@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 from admit.cel.ast import Expr
 from admit.cel.check import check
+from admit.cel.cost import Cost, estimate
 from admit.cel.emit import UNBOUND, Code, Unfit, emit, emit_exact
 from admit.cel.env import Declarations, declarations
 from admit.cel.evaluate import evaluate
@@ -22,10 +23,12 @@ from admit.source import Source, Span
 class Program(Protocol):
     """A compiled expression: a plain Python function of its variables, by name.
 
-    Raises EvaluationError. `type` is the checked type; `code` the generated Python as a tree, with its text.
+    Raises EvaluationError. `type` is the checked type; `cost` what an evaluation takes at least and at most, in the
+    units of the API server's budgets; `code` the generated Python as a tree, with its text.
     """
 
     type: Type
+    cost: Cost
     code: Code
 
     def __call__(self, *args: Value, **variables: Value) -> Value: ...
@@ -81,6 +84,7 @@ def link(
         program = load(code, expr.span)
     linked = cast(Program, program)
     linked.type = expr.type or DYN
+    linked.cost = estimate(expr, within)
     linked.code = code
     return linked
 
