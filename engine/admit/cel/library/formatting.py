@@ -154,9 +154,9 @@ def _literal(value: Value) -> str:
             )
             return f"{{{', '.join(f'{key}:{item}' for key, item in entries)}}}"
         case str():
-            return _quoted(value)
+            return quoted(value)
         case bytes():
-            return f"b{_quoted(_text(value))}"
+            return f"b{quoted(_text(value))}"
         case float():
             return f"{value:.6f}" if math.isfinite(value) else f'"{format_double(value)}"'
         case Timestamp():
@@ -176,7 +176,7 @@ def _text(value: bytes) -> str:
         raise _failure(f'could not convert argument "{invalid}" to string') from None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """The text as Go's %q has it."""
     return f'"{"".join(map(_escaped, text))}"'
 
