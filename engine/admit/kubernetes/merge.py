@@ -104,9 +104,11 @@ class _Schema:
         at = 0
         for key, item in said.items():
             while at < len(old) and keys[at] not in shared[:1]:
-                if keys[at] not in said:
-                    result.append(old[at])
                 at += 1
+                if keys[at - 1] not in said:
+                    result.append(old[at - 1])
+                elif not shared:  # one more of a key that has been merged
+                    break
             if key in shared[:1]:
                 del shared[0]
                 at += 1
