@@ -1,0 +1,105 @@
+"""The cases of decisions.yaml: rules, requests and what is decided; and the decision with everything gone through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+
+import admit
+from admit.admission import Request, from_manifest
+from admit.engine import Engine
+from admit.plan.run import Runner
+
+HEAD = {"apiVersion": "admit.dev/v1"}
+SCOPE = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE", "DELETE"]}
+RULES = ("validations", "mutations", "variables", "matchConditions", "auditAnnotations", "failurePolicy", "settings")
+KINDS = {
+    "pod": ("v1", "Pod", ()),
+    "deployment": ("apps/v1", "Deployment", ("template",)),
+    "job": ("batch/v1", "Job", ("template",)),
+    "service": ("v1", "Service", ()),
+}
+
+
+def documents(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rule set: `documents` as they are; a Policy `p` of the fields given; a `binding` of it, `b`.
+
+    The policy is about PodSpec, or `about` a resource.
+    """
+    found = list(case.get("documents", ()))
+    if "validations" in case or "mutations" in case or "auditAnnotations" in case:
+        spec = {key: case[key] for key in (*RULES, "matchConstraints") if key in case}
+        if "about" in case:
+            spec["matchConstraints"] = {"resourceRules": [{**SCOPE, "resources": [case["about"]]}]}
+        else:
+            spec.setdefault("subject", "PodSpec")
+        found.insert(0, {**HEAD, "kind": "Policy", "metadata": {"name": "p"}, "spec": spec})
+    if "binding" in case:
+        spec = {"policyName": "p", **case["binding"]}
+        found.append({**HEAD, "kind": "PolicyBinding", "metadata": {"name": "b"}, "spec": spec})
+    return found
+
+
+def engine_of(case: dict[str, Any]) -> Engine:
+    day = datetime.fromisoformat(case.get("now", "2026-01-01T12:00:00+00:00"))
+    return admit.load(documents(case), namespaces=case.get("namespaces", ()), clock=lambda: day)
+
+
+def request_of(case: dict[str, Any]) -> Request:
+    """Of a kind and its spec (`pod: {containers: []}`), or an `object`; `old` likewise."""
+    keys = ("operation", "namespace", "user", "subresource")
+    given = {key: case[key] for key in keys if key in case}
+    old = manifest(case["old"]) if "old" in case else None
+    if old is not None:
+        given.setdefault("operation", "UPDATE")
+    return from_manifest(manifest(case), old, **given)
+
+
+def manifest(case: dict[str, Any]) -> dict[str, Any]:
+    if "object" in case:
+        return dict(case["object"])
+    (word,) = set(KINDS) & case.keys()
+    api_version, kind, holder = KINDS[word]
+    spec = case[word]
+    for field in holder:
+        spec = {field: {"spec": spec, **({"metadata": case["template"]} if "template" in case else {})}}
+    metadata = {"name": "x", "namespace": "default", **case.get("metadata", {})}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+@contextmanager
+def in_full(engine: Engine, request: Request, binding: str | None) -> Iterator[None]:
+    """Nothing is taken as decided by the functions for whole routes and steps."""
+    engine.answer(request, binding=binding)
+    kept = dict(engine._routes)
+    engine._routes.update({key: replace(linked, settled=False) for key, linked in kept.items()})
+    with (
+        patch.object(Runner, "is_silent", lambda self, scope: _says_nothing(self)),
+        patch.object(Runner, "is_idle", lambda self, scope: not self.step.lowered.mutations),
+    ):
+        yield
+    engine._routes.update(kept)
+
+
+def _says_nothing(runner: Runner) -> bool:
+    return not runner.step.lowered.validations and not runner.step.lowered.audit_annotations
+
+
+def outcome(engine: Engine, request: Request, route: Any, binding: str | None = None) -> dict[str, Any]:
+    """All that a decision says."""
+    decision = engine.answer(request, route=route, binding=binding)
+    return {
+        "allowed": decision.allowed,
+        "message": decision.message,
+        "code": decision.code,
+        "reason": decision.reason,
+        "warnings": list(decision.warnings),
+        "annotations": dict(decision.audit_annotations),
+        "patch": decision.patch,
+        "findings": [asdict(finding) for finding in decision.findings],
+        "causes": decision.response["response"].get("status", {}).get("details", {}).get("causes", []),
+    }
