@@ -45,15 +45,18 @@ class Judge:
     def __init__(
         self, conditions: Sequence[Expr], definitions: Mapping[str, Expr], within: Declarations, name: str
     ) -> None:
-        fit: list[Expr] = []
         unfit: list[Expr] = []
-        for condition in conditions:
-            (fit if _fits(condition, definitions, within) else unfit).append(condition)
         try:
-            self.code = _fused(fit, definitions, within, name)
-        except (Unfit, RecursionError):  # each is within bounds, all of them together are not
-            fit, unfit = [], [*conditions]
-            self.code = _fused(fit, definitions, within, name)
+            self.code = _fused(conditions, definitions, within, name)
+        except (Unfit, RecursionError):
+            fits = [_fits(condition, definitions, within) for condition in conditions]
+            unfit = [condition for condition, fit in zip(conditions, fits, strict=True) if not fit]
+            fit = [condition for condition, fit in zip(conditions, fits, strict=True) if fit]
+            try:
+                self.code = _fused(fit, definitions, within, name)
+            except (Unfit, RecursionError):  # each is within bounds, all of them together are not
+                unfit = [*conditions]
+                self.code = _fused([], definitions, within, name)
         self.uses = frozenset().union(*map(_names, (*conditions, *definitions.values())))
         self.fused: Holds = load(self.code, conditions[0].span if conditions else UNKNOWN)
         self.rest = [Expression(condition, within, definitions) for condition in unfit]

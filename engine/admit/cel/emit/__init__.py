@@ -79,20 +79,20 @@ def function(emitter: Emitter, name: str, otherwise: Sequence[ast.stmt], span: S
     unbound = quote("UNBOUND", span, UNBOUND=frame.helper(UNBOUND, "UNBOUND"))
     arguments = ast.arguments(
         posonlyargs=[],
-        args=[ast.arg(parameter) for parameter in frame.parameters],
+        args=[ast.copy_location(ast.arg(parameter), unbound) for parameter in frame.parameters],
         kwonlyargs=[],
         kw_defaults=[],
         defaults=[unbound] * len(frame.parameters),
     )
-    definition = ast.FunctionDef(name, arguments, body, [], lineno=1, col_offset=0)
-    ast.copy_location(definition, unbound)
-    tree = ast.fix_missing_locations(ast.Module([definition], []))
-    return Code(tree, name, frame.namespace)
+    definition = ast.copy_location(ast.FunctionDef(name, arguments, body, []), unbound)
+    return Code(ast.Module([definition], []), name, frame.namespace)
 
 
 def _handover(emitter: Emitter, exact: Callable[..., Any], span: Span) -> list[ast.stmt]:
     frame = emitter.frame
     call = quote("exact()", span, exact=frame.helper(exact, "exact"))
     assert isinstance(call, ast.Call)
-    call.keywords = [ast.keyword(parameter, quote("p", UNKNOWN, p=parameter)) for parameter in frame.parameters]
+    call.keywords = [
+        ast.copy_location(ast.keyword(parameter, quote("p", span, p=parameter)), call) for parameter in frame.parameters
+    ]
     return [ast.copy_location(ast.Return(call), call)]

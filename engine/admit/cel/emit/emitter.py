@@ -53,6 +53,7 @@ class Emitter:
         self.parameters = frozenset(parameters)
         self.variables: dict[str, Py] = {}
         self.definitions: dict[str, Expr] = {}
+        self._prepared: dict[str, Expr] = {}
         self.numbering = Numbering()
         self._renamer = Renamer()
 
@@ -60,11 +61,14 @@ class Emitter:
         """The expression as it must be given to the other methods. All are prepared before the first is emitted."""
         renamed = self._renamer.rename(expr, {})
         self.numbering.add(renamed)
+        for name in self._renamer.free & self.definitions.keys() - self._prepared.keys():
+            self._prepared[name] = expr  # it is not its own definition
+            self._prepared[name] = self.prepare(self.definitions[name])
         return renamed
 
     def define(self, name: str, expr: Expr) -> None:
         """A variable that stands for an expression, computed where it is first used."""
-        self.definitions[name] = self.prepare(expr)
+        self.definitions[name] = expr
 
     # Control flow: what follows is reached only where ...
 
@@ -347,7 +351,7 @@ class Emitter:
         span = node.span
         match node:
             case Ident(name=name):
-                return self.value(self.definitions[name])
+                return self.value(self._prepared[name])
             case Select(test=False) if not _is_optional(node.operand.type):
                 operand = self.operand(node.operand)
                 return Py(quote("a[key]", span, a=operand.code, key=constant(node.field, span)))

@@ -10,16 +10,20 @@ from admit.cel.ast import Bind, Comprehension, Expr, Ident, Literal, OptMap, Sel
 
 
 class Renamer:
-    """Gives each binder of a tree a name that occurs once: `c` becomes `c#1`."""
+    """Gives each binder of a tree a name that occurs once: `c` becomes `c#1`. `free` are the names not bound."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.free: set[str] = set()
 
     def rename(self, node: Expr, scope: dict[str, str]) -> Expr:
         match node:
             case Ident(name=name, absolute=False) if name in scope:
                 return replace(node, name=scope[name])
-            case Literal() | Ident():
+            case Ident():
+                self.free.add(node.name)
+                return node
+            case Literal():
                 return node
             case Comprehension():
                 range_ = self.rename(node.range, scope)
