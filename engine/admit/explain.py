@@ -18,10 +18,9 @@ from admit.engine import Engine
 from admit.errors import UsageError
 from admit.plan.match import Route, may_match
 from admit.plan.show import show, shown_route
-from admit.rules import model
+from admit.rules import model, plain
 from admit.rules.lower import Bound, Lowered, Mutation, Patch, Validation
 from admit.rules.names import substitute
-from admit.rules.plain import json_patch, text
 from admit.rules.restate import restate
 from admit.rules.schema import Schema
 from admit.rules.workloads import WORKLOADS, Workload, conjunction
@@ -34,23 +33,21 @@ API_VERSION = "admissionregistration.k8s.io/v1"
 def page(policy: model.Policy) -> str:
     """A policy as a page: name, title, why it matters, settings, and each rule with its expression and message."""
     lines = [policy.name, policy.title, "", *_indented(policy.description.strip().splitlines())]
-    lines += ["", f"severity   {policy.severity}"]
-    if policy.subject is not None:
-        lines.append(f"subject    {policy.subject}")
-    if policy.policies:
-        lines.append(f"policies   {', '.join(member.name for member in policy.policies)}")
-    lines.append(f"written in {policy.span.place}")
+    head = {
+        "severity": policy.severity,
+        "subject": policy.subject or "",
+        "policies": ", ".join(member.name for member in policy.policies),
+        "file": policy.span.place,
+    }
+    lines += ["", *_table((label, text) for label, text in head.items() if text)]
     if policy.settings is not None:
-        lines += ["", "settings", *_settings(policy.settings)]
+        lines += ["", "settings", *_table(_settings(policy.settings))]
     if policy.variables:
-        lines += ["", "variables"]
-        width = max(len(variable.name) for variable in policy.variables)
-        for variable in policy.variables:
-            lines += _entry(variable.name, _written(variable.expression), width)
+        lines += ["", "variables", *_table((each.name, _written(each.expression)) for each in policy.variables)]
     for validation in policy.validations:
-        lines += ["", f"validation {validation.name}", *_validation(validation)]
+        lines += ["", f"validation {validation.name}", *_table(_validation(validation))]
     for number, mutation in enumerate(policy.mutations):
-        lines += ["", f"mutations[{number}]", *_mutation(mutation)]
+        lines += ["", f"mutations[{number}]", *_table(_mutation(mutation))]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -83,14 +80,14 @@ def route_of(bound: Bound, kind: str | None = None, operation: str | None = None
 
     Raises UsageError where it is about no such thing.
     """
-    routes = list(_routes(bound))
-    for route in routes:
-        resource = "/".join(part for part in (route.resource, route.subresource) if part)
-        named = (resource, f"{route.group}/{resource}", _kind_name(route))
-        if operation in (None, route.operation) and (kind is None or kind.lower() in map(str.lower, named)):
+    known: dict[str, None] = {}
+    for route in _routes(bound):
+        names = (_resource(route), _kind_name(route).lower())
+        known[f"{route.operation} {names[0]}"] = None
+        if operation in (None, route.operation) and (kind is None or kind.lower() in names):
             return route
-    known = ", ".join(dict.fromkeys(shown_route(route) for route in routes))
-    raise UsageError(f"{bound.binding.policy.name} is not about {operation or ''} {kind or ''}, but {known}")
+    wanted = " ".join(part for part in (operation, kind) if part)
+    raise UsageError(f"{bound.binding.policy.name} is not about {wanted}, but about {', '.join(known)}")
 
 
 def _routes(bound: Bound) -> Iterator[Route]:
@@ -119,6 +116,10 @@ def _routes_of(rule: model.ResourceRule) -> Iterator[Route]:
         )
 
 
+def _resource(route: Route) -> str:
+    return "/".join(part for part in (route.resource, route.subresource) if part)
+
+
 def _kind_name(route: Route) -> str:
     known = of_resource(route.group, route.resource)
     return known.kind if known is not None and not route.subresource else ""
@@ -136,10 +137,14 @@ def _indented(lines: Iterable[str], by: str = "  ") -> list[str]:
     return [by + line for line in lines]
 
 
-def _entry(label: str, text: str, width: int = 10) -> list[str]:
-    """`label  text`, with what follows the text's first line below it."""
-    first, *rest = text.splitlines() or [""]
-    return [f"  {label:<{width}} {first}", *_indented(rest, " " * (width + 3))]
+def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """`label  text` for each row, with what follows the text's first line below it."""
+    rows = list(rows)
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, text in rows:
+        first, *rest = text.splitlines() or [""]
+        yield f"  {label:<{width}}  {first}"
+        yield from _indented(rest, " " * (width + 4))
 
 
 def _written(node: Expr) -> str:
@@ -154,47 +159,46 @@ def _template(template: model.Template) -> str:
     return "".join(parts)
 
 
-def _settings(schema: Schema) -> Iterator[str]:
-    width = max(map(len, schema.properties), default=0)
+def _settings(schema: Schema) -> Iterator[tuple[str, str]]:
     for name, inner in schema.properties.items():
         said = [str(inner.keywords.get("type", "any"))]
         if "default" in inner.keywords:
             said.append(f"default {orjson.dumps(inner.keywords['default']).decode()}")
         description = str(inner.keywords.get("description", "")).strip()
-        yield from _entry(name, ", ".join(said) + (f": {description}" if description else ""), width)
+        yield name, ", ".join(said) + (f": {description}" if description else "")
 
 
-def _validation(validation: model.Validation) -> Iterator[str]:
+def _validation(validation: model.Validation) -> Iterator[tuple[str, str]]:
     yield from _conditions(validation.for_each, validation.when)
     rule = validation.rule
     if isinstance(rule, model.Constraint):
-        yield from _entry("value", _written(rule.value))
-        yield from _entry(rule.test, "true" if rule.operand is None else _written(rule.operand))
+        yield "value", _written(rule.value)
+        yield rule.test, "true" if rule.operand is None else _written(rule.operand)
     else:
-        yield from _entry("expression", _written(rule))
+        yield "expression", _written(rule)
     if validation.message_expression is not None:
-        yield from _entry("message", _written(validation.message_expression))
-    elif validation.message is not None:
-        yield from _entry("message", _template(validation.message))
+        yield "messageExpression", _written(validation.message_expression)
+    if validation.message is not None:
+        yield "message", _template(validation.message)
     if validation.severity is not None:
-        yield from _entry("severity", validation.severity)
+        yield "severity", validation.severity
 
 
-def _mutation(mutation: model.Mutation) -> Iterator[str]:
+def _mutation(mutation: model.Mutation) -> Iterator[tuple[str, str]]:
     if isinstance(mutation, model.Patch):
-        yield from _entry(mutation.kind, _written(mutation.expression))
+        yield mutation.kind, _written(mutation.expression)
         return
     yield from _conditions(mutation.for_each, mutation.when)
     paths, value = ", ".join(map(_written, mutation.paths)), _written(mutation.value)
-    yield from _entry(mutation.action, paths if mutation.action == "set" else value)
-    yield from _entry("from" if mutation.action == "remove" else "to", value if mutation.action == "set" else paths)
+    yield mutation.action, paths if mutation.action == "set" else value
+    yield "from" if mutation.action == "remove" else "to", value if mutation.action == "set" else paths
 
 
-def _conditions(for_each: Iterable[model.Each], when: Expr | None) -> Iterator[str]:
+def _conditions(for_each: Iterable[model.Each], when: Expr | None) -> Iterator[tuple[str, str]]:
     for each in for_each:
-        yield from _entry("forEach", f"{each.variable}: {_written(each.list)}")
+        yield "forEach", f"{each.variable}: {_written(each.list)}"
     if when is not None:
-        yield from _entry("when", _written(when))
+        yield "when", _written(when)
 
 
 # Plain CEL
@@ -236,6 +240,9 @@ class _Plain:
     def document(self, kind: str, rules: Mapping[str, Any]) -> dict[str, Any]:
         policy = self.lowered.policy
         constraints = policy.match_constraints
+        own = [{"name": each.name, "expression": self.text(each.expression)} for each in self.lowered.variables]
+        used = [name for name in self.variables if f"variables.{name}" in f"{own}{rules}"]
+        variables = [*({"name": name, "expression": unparse(self.variables[name])} for name in used), *own]
         spec = {
             "failurePolicy": policy.failure_policy,
             "matchConstraints": (
@@ -245,10 +252,7 @@ class _Plain:
                 {"name": each.name, "expression": unparse(substitute(each.expression, self.variables))}
                 for each in self.lowered.match_conditions
             ],
-            "variables": [
-                *({"name": name, "expression": unparse(value)} for name, value in self.variables.items()),
-                *({"name": each.name, "expression": self.text(each.expression)} for each in self.lowered.variables),
-            ],
+            **({"variables": variables} if variables else {}),
         }
         metadata = {"name": policy.name.replace("/", ".")}
         return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": {**spec, **rules}}
@@ -273,7 +277,7 @@ class _Plain:
             "expression": self.text(verdict),
             "message": constants[0] if constants else f"failed rule {rule.name}",
         }
-        message = text(rule)
+        message = plain.text(rule)
         if message is not None and not isinstance(message, Literal):
             written["messageExpression"] = self.text(message)
         return written | ({"reason": rule.reason} if rule.reason != "Invalid" else {})
@@ -287,7 +291,7 @@ class _Plain:
             if mutation.conditions:
                 expression = Call("_?_:_", (conjunction(*mutation.conditions), expression, nothing))
         else:
-            expression = json_patch(mutation)
+            expression = plain.json_patch(mutation)
         written: dict[str, Any] = {"patchType": "JSONPatch" if kind == "jsonPatch" else "ApplyConfiguration"}
         if expression is None:
             return written | {"note": "several writes under one parent: there is no such expression"}
@@ -295,12 +299,11 @@ class _Plain:
 
 
 def _resource_rule(route: Route) -> dict[str, Any]:
-    resource = "/".join(part for part in (route.resource, route.subresource) if part)
     return {
         "apiGroups": [route.group],
         "apiVersions": [route.version],
         "operations": ["CREATE", "UPDATE"],
-        "resources": [resource],
+        "resources": [_resource(route)],
     }
 
 

@@ -9,7 +9,7 @@ from admit.cli.rules import KUBERNETES, given
 from admit.loading import check
 
 
-@click.command("check", short_help="Load rules, and report every error and warning.")
+@click.command("check")
 @click.argument("rules", metavar="RULES...", nargs=-1, required=True)
 @KUBERNETES
 @click.pass_context

@@ -11,7 +11,7 @@ from admit import explain
 from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
 
 
-@click.command("explain", short_help="Show what a rule says, and what it becomes.")
+@click.command("explain")
 @click.argument("rule", metavar="RULE")
 @click.option("--cel", "form", flag_value="cel", help="The CEL it stands for, as a ValidatingAdmissionPolicy.")
 @click.option("--plan", "form", flag_value="plan", help="What is left to do when a request comes.")

@@ -8,7 +8,7 @@ from admit.cli.output import OUTPUT, Form, show_data
 from admit.library import Library
 
 
-@click.command("policies", short_help="List the policies of the library.")
+@click.command("policies")
 @OUTPUT
 def command(form: Form | None) -> None:
     """List the policies of the library: name, severity, title."""

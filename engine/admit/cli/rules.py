@@ -60,7 +60,7 @@ def given(rules: Sequence[str], settings: Mapping[str, Any] | None = None) -> li
             }:
                 kinds[kind].append(name)
     if kinds["PolicyBinding"] or len(kinds["Policy"]) != 1:
-        counts = " and ".join(f"{len(names)} {kind} documents" for kind, names in kinds.items())
+        counts = " and ".join(f"{len(names)} {kind}" for kind, names in kinds.items())
         raise UsageError(f"settings are for one policy without a binding, but {path} has {counts}")
     return [path, binding_of(kinds["Policy"][0], settings)]
 

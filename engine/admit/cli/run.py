@@ -19,7 +19,7 @@ from admit.loading import files_of
 from admit.rules.yaml import load as values_of
 
 
-@click.command("run", short_help="Decide on a request or on manifests.")
+@click.command("run")
 @click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
 @click.option("--request", "-r", "request", metavar="FILE", help="An AdmissionReview or AdmissionRequest; - is stdin.")
 @click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
@@ -37,9 +37,9 @@ def command(
     kubernetes: str,
     form: Form | None,
 ) -> None:
-    """Decide on a request (-r), or on manifests as if they were created (-f).
+    """Decide on a request or on manifests.
 
-    POLICY is the name of a policy of the library, a rule file or a folder. The exit status is 0 where all is allowed,
+    A request (-r) is answered as a webhook answers it, manifests (-f) are judged as if they were created. POLICY is the name of a policy of the library, a rule file or a folder. The exit status is 0 where all is allowed,
     1 where something is denied, 2 for an error.
     """
     if (request is None) == (not manifests):

@@ -37,7 +37,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command("serve", short_help="Serve rules as an admission webhook.")
+@click.command("serve")
 @click.argument("rules", metavar="RULES...", nargs=-1, required=True)
 @configured
 @KUBERNETES

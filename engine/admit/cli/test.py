@@ -11,7 +11,7 @@ from admit.errors import RuleSetError
 from admit.testing import Outcome, Report, run, shown, tests_of
 
 
-@click.command("test", short_help="Run the tests of rules.")
+@click.command("test")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--verbose", "-v", is_flag=True, help="Name the cases that pass too.")
 @click.pass_context
