@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import orjson
@@ -18,7 +19,8 @@ from admit.plan.build import build, mutates
 from admit.plan.ir import PARAMETERS, Group, Plan
 from admit.plan.link import Expression, Judge, judges
 from admit.plan.match import Route, matches
-from admit.plan.run import Failure, Runner, failed_text
+from admit.plan.params import ByKind, by_kind, params_of
+from admit.plan.run import Failure, Runner, Scope, failed_text
 from admit.rules import model
 from admit.rules.lower import Bound
 
@@ -56,6 +58,10 @@ class Engine:
     def bindings(self) -> tuple[str, ...]:
         """The names of the bindings, in rule-set order."""
         return tuple(bound.binding.name for bound in self.bounds)
+
+    @cached_property
+    def params_by_kind(self) -> ByKind:
+        return by_kind(self.params)
 
     def review(self, review: Mapping[str, Any] | bytes, route: Way = "mutate", binding: str | None = None) -> Decision:
         """The decision on an AdmissionReview v1 (or a bare AdmissionRequest).
@@ -209,23 +215,41 @@ class _Deciding:
             request = request.with_object(object)
         return matches(limits, self.linked.plan.route, request, self.engine.namespace_labels)
 
-    def _applicable(self, group: Group, runners: Iterable[Runner]) -> Iterator[Runner]:
-        """The runners whose policies match and whose conditions hold; where that errs, failurePolicy decides."""
+    def _applicable(
+        self, group: Group, runners: Iterable[Runner], is_done: Callable[[Runner, Scope], bool]
+    ) -> Iterator[Runner]:
+        """The runners that have something to do, whose policies match and whose conditions hold; where that errs,
+        failurePolicy decides. One with parameters comes once for each, which is then in the scope."""
         for runner in runners:
-            policy = runner.step.lowered.policy
-            constraints = policy.match_constraints
+            constraints = runner.step.lowered.policy.match_constraints
             if not group.settled and constraints is not None and not self._matches(constraints):
                 continue
-            try:
-                self._check_time()
-                if runner.applies(self.scope):
-                    yield runner
-            except EvaluationError as error:
-                self._failed(group, runner, "matchConditions", error)
+            for param in self._params(group, runner):
+                self.scope["params"] = param
+                if is_done(runner, self.scope):
+                    continue
+                try:
+                    self._check_time()
+                    if runner.applies(self.scope):
+                        yield runner
+                except EvaluationError as error:
+                    self._failed(group, runner, "matchConditions", error)
+
+    def _params(self, group: Group, runner: Runner) -> Sequence[Mapping[str, Any] | None]:
+        policy, binding = runner.step.lowered.policy, group.bound.binding
+        try:
+            return params_of(policy.param_kind, binding.param_ref, self.request, self.engine.params_by_kind)
+        except EvaluationError as error:  # denies whatever the actions, as in the API server
+            if policy.failure_policy == "Fail":
+                text = f"failed to configure binding: {error}"
+                rule = runner.step.lowered.prefix + "paramRef"
+                finding = Finding(policy.name, binding.name, rule, text, None, "Deny", policy.severity)
+                self._deny(group, text, "Invalid", [finding])
+            return ()
 
     def _mutate(self, group: Group, runners: Sequence[Runner]) -> None:
-        writing = (runner for runner in runners if not runner.is_idle(self.scope))
-        for runner in self._applicable(group, writing):
+        writing = (runner for runner in runners if runner.step.idle is not None)
+        for runner in self._applicable(group, writing, Runner.is_idle):
             for index, mutation in enumerate(runner.step.lowered.mutations):
                 try:
                     self.scope["object"] = runner.written(mutation, self.scope)
@@ -234,8 +258,7 @@ class _Deciding:
 
     def _validate(self, group: Group, runners: Sequence[Runner]) -> None:
         failures: list[tuple[Runner, Failure]] = []
-        telling = (runner for runner in runners if not runner.is_silent(self.scope))
-        for runner in self._applicable(group, telling):
+        for runner in self._applicable(group, runners, Runner.is_silent):
             policy = runner.step.lowered.policy
             for failure in runner.failures(self.scope):
                 if failure.error is None or policy.failure_policy == "Fail":
