@@ -144,7 +144,10 @@ def no_such_overload(function: str, args: Sequence[Value]) -> EvaluationError:
     return EvaluationError(f"no such overload: {function}({', '.join(types)})")
 
 
-_MODULES = ("standard", "optional", "extensions", "formatting", "lists", "jsonpatch")  # these import this one
+_MODULES = (  # these import this one
+    *("standard", "optional", "extensions", "formatting", "lists", "jsonpatch"),
+    *("quantity", "semver"),
+)
 _SPECIFICATION = ("standard", "optional", "strings")  # the libraries of the CEL specification's environment
 _declared: list[Overload] = []
 
