@@ -84,7 +84,7 @@ def run(file: Path) -> Report:
     return Report(tuple(outcomes), len(rules), tuple(fault for key, fault in rules.items() if key not in tested))
 
 
-def tests_of(path: Path) -> list[Path]:
+def suites(path: Path) -> list[Path]:
     """The test files of a path: itself, the one beside a rule file, or all in a folder. Raises UsageError."""
     if path.is_dir():
         found = sorted(file for file in path.rglob(f"*{SUFFIX}") if file.is_file())
@@ -285,10 +285,10 @@ class _Suite:
             faults = error.faults if isinstance(error, RuleSetError) else (error,)
             said = "; ".join(fault.message if isinstance(fault, Fault) else str(fault) for fault in faults)
             if expect.error is None or expect.error not in said:
-                yield Difference("error", expect.error, said)
+                yield Difference("error", expect.error or "none", said)
             return
         if expect.error is not None:
-            yield Difference("error", expect.error, None)
+            yield Difference("error", expect.error, "none")
             return
         try:
             decision = _decided(engine, case, case.object)
@@ -299,7 +299,7 @@ class _Suite:
                 if not again.allowed or again.patch:
                     yield Difference("second run", "no change", again.patch or _verdict(again))
         except AdmitError as error:
-            yield Difference("error", None, str(error))
+            yield Difference("error", "none", str(error))
 
     def _count(self, engine: Engine, case: _Case, decision: Decision) -> None:
         """Notes which rules there are, and which of them the case exercises. Members of a profile have own tests."""

@@ -84,29 +84,32 @@ def test_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[" not in admit("run images.yaml -f manifests", color=True).output
 
 
-def started(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "admit.cli", *arguments]
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False, **options)
+def started(command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A process of its own; `admit` in the command stands for this Python and the command."""
+    command = command.replace("admit", f"{shlex.quote(sys.executable)} -m admit.cli", 1)
+    return subprocess.run(
+        command, shell=True, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False, **options
+    )
 
 
 def test_a_real_process() -> None:
-    process = started("run", "images.yaml", "-r", "-", input=Path("review.json").read_text())
+    process = started("admit run images.yaml -r -", input=Path("review.json").read_text(encoding="utf-8"))
     assert (process.returncode, process.stderr) == (0, "")
     assert json.loads(process.stdout)["allowed"] is True
-    assert started("run", "images.yaml", "-f", "manifests").returncode == 1
-    process = started("run", "broken.yaml", "-f", "manifests")
+    assert started("admit run images.yaml -f manifests").returncode == 1
+    process = started("admit run broken.yaml -f manifests")
     assert (process.returncode, process.stdout) == (2, "")
     assert "Traceback" not in process.stderr
 
 
 def test_a_reader_that_leaves() -> None:
-    command = f"{shlex.quote(sys.executable)} -m admit.cli explain images.yaml --python | true"
-    process = subprocess.run(command, shell=True, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
-    assert process.stderr == ""
+    assert started("admit explain images.yaml --python | true").stderr == ""
 
 
 def test_help_imports_no_engine() -> None:
     script = "import sys; from admit.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
-    process = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    loaded = process.stdout.rpartition("\n")[0].splitlines()[-1].split()
+    command = [sys.executable, "-c", script]
+    process = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=True)
+    loaded = process.stdout.splitlines()[-1].split()
+    assert "admit.cli" in loaded
     assert not {"admit.engine", "admit.errors", "lark", "orjson", "yaml", "uvicorn"}.intersection(loaded)

@@ -39,8 +39,9 @@ def command(
 ) -> None:
     """Decide on a request or on manifests.
 
-    A request (-r) is answered as a webhook answers it, manifests (-f) are judged as if they were created. POLICY is the name of a policy of the library, a rule file or a folder. The exit status is 0 where all is allowed,
-    1 where something is denied, 2 for an error.
+    A request (-r) is answered as a webhook answers it; manifests (-f) are judged as if they were created. POLICY is a
+    policy of the library, a rule file or a folder. The exit status is 0 where all is allowed, 1 where something is
+    denied, 2 for an error.
     """
     if (request is None) == (not manifests):
         raise UsageError("either a request (-r) or manifests (-f) are needed")

@@ -8,7 +8,7 @@ import click
 
 from admit.cli.output import show_error, show_faults
 from admit.errors import RuleSetError
-from admit.testing import Outcome, Report, run, shown, tests_of
+from admit.testing import Outcome, Report, run, shown, suites
 
 
 @click.command("test")
@@ -21,7 +21,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], verbose: bool) -> None:
     Left out, PATH is the current folder. The exit status is 0 where every case passes, 1 where one fails, 2 where tests
     cannot be run.
     """
-    files = list(dict.fromkeys(file for path in paths or (Path(),) for file in tests_of(path)))
+    files = list(dict.fromkeys(file for path in paths or (Path(),) for file in suites(path)))
     reports: list[Report] = []
     unsound = False
     for file in files:
