@@ -87,12 +87,8 @@ def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
     if specialised.mutations:
         idle = _implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
     if specialised.validations:
-        holds = _implied(guard, conjunction(map(_passes, specialised.validations)))
+        holds = _implied(guard, conjunction(v.verdict for v in specialised.validations))
     return Step(specialised, definitions, idle, holds)
-
-
-def _passes(validation: Validation) -> Expr:
-    return validation.verdict if validation.judged is None else _implied(validation.judged, validation.verdict)
 
 
 def _implied(condition: Expr, consequence: Expr) -> Expr:
@@ -215,6 +211,10 @@ def _pending(write: Write, path: Path, within: Declarations) -> Expr:
         key = Literal("string", segment) if isinstance(segment, str) else segment
         there = Call("_?._" if isinstance(segment, str) else "_[?_]", (there, key), span=span, type=optional_of(DYN))
     if write.action == "set":
+        if value.type is not None and value.type.name == "optional_type":
+            given = Call("hasValue", (), value, span=span, type=BOOL)
+            written = replace(write, value=Call("value", (), value, span=span, type=DYN))
+            return Call("_&&_", (given, _pending(written, path, within)), span=span, type=BOOL)
         same = Call("_==_", (_or(there, None), value), span=span, type=BOOL)
         if isinstance(value, Literal) and value.value is not None:
             return _not(same)

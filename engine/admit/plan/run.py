@@ -84,11 +84,12 @@ class Runner:
         """The validations that do not pass, in order."""
         for validation in self.step.lowered.validations:
             try:
-                if validation.judged is not None and not self._true(validation.judged, scope):
+                if self._true(validation.verdict, scope) or not self._judged(validation, scope):
                     continue
-                if not self._true(validation.verdict, scope):
-                    yield self._failure(validation, scope)
+                yield self._failure(validation, scope)
             except EvaluationError as error:
+                if not self._judged(validation, scope):
+                    continue
                 text = failed_text(validation.name, error)
                 yield Failure(validation, text, ((text, None),), error)
 
@@ -126,6 +127,13 @@ class Runner:
             value = self._value(annotation.value_expression, scope)
             if isinstance(value, str) and value.strip():
                 yield annotation.key, value.strip()
+
+    def _judged(self, validation: Validation, scope: Scope) -> bool:
+        """Whether the object is judged by it; asked last, since most that are pass."""
+        try:
+            return validation.judged is None or self._true(validation.judged, scope)
+        except EvaluationError:
+            return True
 
     def _failure(self, validation: Validation, scope: Scope) -> Failure:
         findings = []
