@@ -98,7 +98,6 @@ def _declare_order(operator: str, holds: Callable[[int, int], bool], doc: str, *
         if "double" in (a, b):
             overload(signature, since=None)(ordered_or_nan)
     overload(f"{operator}(double, dyn) -> bool", declared=False)(ordered)  # NaN is looked for before the types agree
-    overload(f"{operator}(double, dyn) -> bool", declared=False, since=None)(ordered_or_nan)
 
 
 _declare_order("_<_", lt, "Whether the first is less.", "1 < 2", "'a' < 'b'", "false < true", "dyn(1) < 1.5")
