@@ -76,8 +76,8 @@ class _Schema:
         if new is None:  # of a list or map, null says nothing
             return old if isinstance(old, dict | list) and old else None
         rule = self.rules.get(path)
-        expected = "list" if isinstance(rule, Keyed) or rule == "set" else _shape(old)
-        if old is not None and _shape(new) != expected:
+        expected = "list" if isinstance(rule, Keyed) or rule == "set" else _shape(new if old is None else old)
+        if _shape(new) != expected:
             raise _unfit("patch", place, f"expected {expected}, got {_shape(new)}")
         match new:
             case dict():

@@ -1,0 +1,100 @@
+"""One mutation of a MutatingAdmissionPolicy: what its types are, and what becomes of the object."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from admit.cel.check import check
+from admit.cel.env import JSON_PATCH, admission
+from admit.cel.evaluate import evaluate
+from admit.cel.link import link
+from admit.cel.parse import parse
+from admit.cel.values import Struct, encode
+from admit.errors import CompileError, EvaluationError
+from admit.plan.patch import patched
+from admit.rules.lower import PATCHED
+
+WITHIN = admission("1.37", patches=True)
+
+UNKNOWN_FIELDS = "which fields a kind has is not known yet"
+GO_NAMES = "the data has the name of a Go constant for a key"
+EXCEPTIONS = {
+    "jsonpatch/024": UNKNOWN_FIELDS,
+    "jsonpatch/041": GO_NAMES,
+    "jsonpatch/045": GO_NAMES,
+    "applyconfig/004": GO_NAMES,
+    "applyconfig/007": UNKNOWN_FIELDS,
+}
+MISSING_FUNCTIONS = {"mutation-types/006": "Kubernetes' functions of lists are missing"}
+
+
+def test_types(conformance: Path) -> None:
+    cases = json.loads((conformance / "k8s-cel" / "mutation_types.json").read_text(encoding="utf-8"))["tests"]
+    wrong = {case["id"]: found for case in cases if not _is(case["expect"], found := _evaluated(case["expr"]))}
+    assert wrong.keys() == MISSING_FUNCTIONS.keys(), wrong
+    assert len(cases) > 30
+
+
+def test_mutations(conformance: Path) -> None:
+    data = json.loads((conformance / "k8s-cel" / "map_mutations.json").read_text(encoding="utf-8"))
+    kinds = {"jsonPatch": data["json_patch"], "applyConfiguration": data["apply_configuration"]}
+    wrong = {
+        case["id"]: found
+        for kind, cases in kinds.items()
+        for case in cases
+        if not _is(case["expect"], found := _mutated(kind, case))
+    }
+    assert wrong.keys() == EXCEPTIONS.keys(), wrong
+    assert sum(map(len, kinds.values())) > 55
+
+
+def _evaluated(text: str) -> dict[str, Any]:
+    try:
+        value = evaluate(check(parse(text), WITHIN), {}, WITHIN)
+    except CompileError as error:
+        return {"compile_error": str(error)}
+    native = _native(value)
+    return {"native": native} if not hasattr(value, "present") else {"value": encode(value)}
+
+
+def _mutated(kind: Any, case: dict[str, Any]) -> dict[str, Any]:
+    variables = {"object": case["object"], "oldObject": case.get("oldObject")}
+    try:
+        program = link(check(parse(case["expression"]), WITHIN, PATCHED[kind]), tuple(variables), WITHIN)
+        return {"object": patched(kind, case["object"], program(**variables))}
+    except (CompileError, EvaluationError) as error:
+        return {"error": str(error)}
+
+
+def _is(expected: dict[str, Any], found: dict[str, Any]) -> bool:
+    ((what, text),) = expected.items()
+    if what.endswith("_contains"):
+        return text in found.get(what.removesuffix("_contains"), "")
+    if what == "value" and "native" in found:
+        return bool(encode(found["native"]) == text)
+    return expected == found or (what in found and what == "object" and _pruned(text) == _pruned(found[what]))
+
+
+def _native(value: Any) -> Any:
+    match value:
+        case Struct(type_, fields):
+            native = {name: _native(item) for name, item in fields.items()}
+            return {"$jsonpatch": native} if type_ == JSON_PATCH else native
+        case list():
+            return [_native(item) for item in value]
+        case _:
+            return value
+
+
+def _pruned(value: Any) -> Any:
+    """Without what a typed object in Go does not tell from nothing."""
+    match value:
+        case dict():
+            kept = {key: _pruned(item) for key, item in value.items()}
+            return {key: item for key, item in kept.items() if item not in (None, {}, [])}
+        case list():
+            return [_pruned(item) for item in value]
+        case _:
+            return value
