@@ -150,6 +150,7 @@ class _Linked:
 
     plan: Plan
     runners: tuple[tuple[Group, tuple[Runner, ...]], ...]
+    messages: Mapping[str, Expression]  # of the bindings of profiles that have one
     holds: Judge
     quiet: Judge
     settled: bool
@@ -165,7 +166,12 @@ class _Linked:
         plan = build(bounds, route, within)
         runners = tuple((group, tuple(Runner(step, within) for step in group.steps)) for group in plan.groups)
         holds, quiet = judges(plan, within)
-        return cls(plan, runners, holds, quiet, all(group.settled for group in plan.groups))
+        messages = {
+            group.bound.binding.name: Expression(group.bound.message, within, {}, ("settings", "findings"))
+            for group in plan.groups
+            if group.bound.message is not None
+        }
+        return cls(plan, runners, messages, holds, quiet, all(group.settled for group in plan.groups))
 
 
 class _Deciding:
@@ -183,12 +189,14 @@ class _Deciding:
     def decision(self, mutating: bool) -> Decision:
         if mutating and self.request.object is not None:
             for group, runners in self.linked.runners:
-                if mutates(group.bound) and self._concerned(group):
-                    self._mutate(group, runners)
+                writing = [runner for runner in runners if runner.step.idle is not None]
+                if writing and mutates(group.bound) and self._concerned(group):
+                    self._mutate(group, writing)
         if not self.denials:
             for group, runners in self.linked.runners:
-                if self._concerned(group):
-                    self._validate(group, runners)
+                telling = [runner for runner in runners if runner.tells]
+                if telling and self._concerned(group):
+                    self._validate(group, telling)
         message, reason = self.denials[0] if self.denials else ("", "")
         annotations = {key: ", ".join(dict.fromkeys(texts)) for key, texts in self.annotations.items()}
         if self.audits:
@@ -241,15 +249,12 @@ class _Deciding:
             return params_of(policy.param_kind, binding.param_ref, self.request, self.engine.params_by_kind)
         except EvaluationError as error:  # denies whatever the actions, as in the API server
             if policy.failure_policy == "Fail":
-                text = f"failed to configure binding: {error}"
                 rule = runner.step.lowered.prefix + "paramRef"
-                finding = Finding(policy.name, binding.name, rule, text, None, "Deny", policy.severity)
-                self._deny(group, text, "Invalid", [finding])
+                self._refuse(group, runner, rule, f"failed to configure binding: {error}")
             return ()
 
     def _mutate(self, group: Group, runners: Sequence[Runner]) -> None:
-        writing = (runner for runner in runners if runner.step.idle is not None)
-        for runner in self._applicable(group, writing, Runner.is_idle):
+        for runner in self._applicable(group, runners, Runner.is_idle):
             for index, mutation in enumerate(runner.step.lowered.mutations):
                 try:
                     self.scope["object"] = runner.written(mutation, self.scope)
@@ -258,18 +263,26 @@ class _Deciding:
 
     def _validate(self, group: Group, runners: Sequence[Runner]) -> None:
         failures: list[tuple[Runner, Failure]] = []
+        unsaid: list[tuple[Runner, EvaluationError]] = []
         for runner in self._applicable(group, runners, Runner.is_silent):
             policy = runner.step.lowered.policy
             for failure in runner.failures(self.scope):
                 if failure.error is None or policy.failure_policy == "Fail":
                     failures.append((runner, failure))
-            self._annotate(group, runner)
-        if not failures:
-            return
-        findings = [finding for runner, failure in failures for finding in self._found(group, runner, failure)]
-        first = failures[0][1]
-        text = self._profile_text(group, findings) or first.text
-        self._act(group, text, first.validation.reason if first.error is None else "Invalid", findings)
+            try:
+                for key, text in runner.annotations(self.scope):
+                    self.annotations.setdefault(f"{policy.name}/{key}", []).append(text)
+            except EvaluationError as error:
+                if policy.failure_policy == "Fail":
+                    unsaid.append((runner, error))
+        if failures:
+            findings = [finding for runner, failure in failures for finding in self._found(group, runner, failure)]
+            first = failures[0][1]
+            text = self._profile_text(group, findings) or first.text
+            self._act(group, text, first.validation.reason if first.error is None else "Invalid", findings)
+        for runner, failed in unsaid:  # denies whatever the actions, as in the API server
+            rule = runner.step.lowered.prefix + "auditAnnotations"
+            self._refuse(group, runner, rule, failed_text(rule, failed))
 
     def _found(self, group: Group, runner: Runner, failure: Failure) -> Iterator[Finding]:
         validation = failure.validation
@@ -286,28 +299,18 @@ class _Deciding:
 
     def _profile_text(self, group: Group, findings: Sequence[Finding]) -> str:
         """The one message that a profile makes of its members' findings; of a denial only."""
-        message = group.bound.message
-        if message is None or _strongest(group) != "Deny":
+        if group.bound.message is None or _strongest(group) != "Deny":
             return ""
         told = [
             {"policy": f.policy, "rule": f.rule, "message": f.message, "field": f.field, "pointer": f.pointer or ""}
             for f in findings
         ]
-        within = admission(self.engine.kubernetes)
-        expression = Expression(message, within, {}, ("settings", "findings"))
+        scope = {**self.scope, "settings": group.bound.settings, "findings": told}
         try:
-            text = expression({**self.scope, "settings": group.bound.settings, "findings": told})
+            text = self.linked.messages[group.bound.binding.name](scope)
         except EvaluationError:
             return ""
         return text.strip() if isinstance(text, str) else ""
-
-    def _annotate(self, group: Group, runner: Runner) -> None:
-        try:
-            for key, text in runner.annotations(self.scope):
-                self.annotations.setdefault(f"{runner.step.lowered.policy.name}/{key}", []).append(text)
-        except EvaluationError as error:  # denies whatever the actions, as in the API server
-            if runner.step.lowered.policy.failure_policy == "Fail":
-                self._deny(group, failed_text("auditAnnotations", error), "Invalid", ())
 
     def _failed(self, group: Group, runner: Runner, rule: str, error: EvaluationError) -> None:
         """What could not be evaluated is a failing validation, or nothing, as failurePolicy says."""
@@ -319,11 +322,16 @@ class _Deciding:
         finding = Finding(policy.name, group.bound.binding.name, rule, text, None, _strongest(group), policy.severity)
         self._act(group, text, "Invalid", [finding])
 
+    def _refuse(self, group: Group, runner: Runner, rule: str, text: str) -> None:
+        policy = runner.step.lowered.policy
+        finding = Finding(policy.name, group.bound.binding.name, rule, text, None, "Deny", policy.severity)
+        self._deny(text, "Invalid", [finding])
+
     def _act(self, group: Group, text: str, reason: str, findings: Iterable[Finding]) -> None:
         """What the binding's actions make of a failure."""
         actions = group.bound.binding.validation_actions
         if "Deny" in actions:
-            self._deny(group, text, reason, findings)
+            self._deny(text, reason, findings)
         else:
             self.findings += findings
         if "Warn" in actions:
@@ -339,7 +347,7 @@ class _Deciding:
                 }
             )
 
-    def _deny(self, group: Group, text: str, reason: str, findings: Iterable[Finding]) -> None:
+    def _deny(self, text: str, reason: str, findings: Iterable[Finding]) -> None:
         self.findings += findings
         self.denials.append((text, reason))
 

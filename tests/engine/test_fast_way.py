@@ -17,8 +17,17 @@ from .cases import HEAD, SCOPE, in_full, outcome
 ANY = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 ERRS = {"matchConditions": [{"name": "m", "expression": "object.spec.a > 0"}]}
 SPECS: list[dict[str, Any]] = [
-    {"validations": [{"expression": "!pod.?a.orValue(false)"}, {"value": "pod.?b", "inRanges": [{"min": 0, "max": 1}]}]},
-    {"validations": [{"forEach": {"c": "containers"}, "value": "c.?image", "matches": "'^a'", "message": "{{ c.name }}"}]},
+    {
+        "validations": [
+            {"expression": "!pod.?a.orValue(false)"},
+            {"value": "pod.?b", "inRanges": [{"min": 0, "max": 1}]},
+        ]
+    },
+    {
+        "validations": [
+            {"forEach": {"c": "containers"}, "value": "c.?image", "matches": "'^a'", "message": "{{ c.name }}"}
+        ]
+    },
     {"validations": [{"forEach": {"c": "containers", "p": "c.ports"}, "expression": "p.x < 2", "when": "has(p.x)"}]},
     {"validations": [{"forEach": {"a": "pod.a", "b": "pod.b"}, "expression": "a == b", "message": "{{ a }}{{ b }}"}]},
     {"validations": [{"forEach": {"d": "pod.a"}, "expression": "pod.b.all(a, a == d)"}]},
@@ -67,7 +76,9 @@ def engine(picked: tuple[tuple[int, int, bool], ...]) -> Engine:
 ATOMS = st.sampled_from([None, True, False, 0, 1, 1.0, 2, "a", "b", "1", "", [], {}])
 VALUES = st.recursive(
     ATOMS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "x", "y"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "x", "y"]), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 CONTAINERS = st.lists(

@@ -50,6 +50,11 @@ class Runner:
         self._within = within
         self._expressions: dict[tuple[int, int], Expression] = {}
 
+    @property
+    def tells(self) -> bool:
+        """Whether the step has anything to find or to note."""
+        return bool(self.step.lowered.validations or self.step.lowered.audit_annotations)
+
     def is_silent(self, scope: Scope) -> bool:
         """Whether, at one look, the step finds nothing and notes nothing. False is no answer."""
         return not self.step.lowered.audit_annotations and self._holds(scope)
