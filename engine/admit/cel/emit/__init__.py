@@ -12,7 +12,7 @@ from admit.cel.ast import Expr
 from admit.cel.emit.emitter import Emitter, far_return
 from admit.cel.emit.frame import SURPRISES, UNBOUND, Exit, Unfit
 from admit.cel.quote import quote, statements
-from admit.source import UNKNOWN, Span
+from admit.source import Span
 
 __all__ = ["SURPRISES", "UNBOUND", "Code", "Emitter", "Exit", "Unfit", "emit", "emit_exact", "far_return", "function"]
 
