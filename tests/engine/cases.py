@@ -16,7 +16,8 @@ from admit.plan.run import Runner
 
 HEAD = {"apiVersion": "admit.dev/v1"}
 SCOPE = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE", "DELETE"]}
-RULES = ("validations", "mutations", "variables", "matchConditions", "auditAnnotations", "failurePolicy", "settings")
+RULES = ("validations", "mutations", "variables", "matchConditions", "auditAnnotations")
+RULES += ("failurePolicy", "settings", "paramKind")
 KINDS = {
     "pod": ("v1", "Pod", ()),
     "deployment": ("apps/v1", "Deployment", ("template",)),

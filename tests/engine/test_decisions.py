@@ -1,4 +1,4 @@
-"""RULES to decisions, sentence by sentence: the tables of decisions.yaml."""
+"""RULES to decisions, sentence by sentence: the tables of decisions.yaml and patches.yaml."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from admit.rules import yaml
 
 from .cases import engine_of, in_full, outcome, request_of
 
-CASES = yaml.load((Path(__file__).parent / "decisions.yaml").read_text())[0]
+TABLES = ("decisions.yaml", "patches.yaml")
+CASES = [case for table in TABLES for case in yaml.load((Path(__file__).parent / table).read_text())[0]]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

@@ -1,0 +1,64 @@
+"""What a mutation's expression gives, as the JSON that an API server makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from admit.cel.check import check
+from admit.cel.env import admission
+from admit.cel.evaluate import evaluate
+from admit.cel.parse import parse
+from admit.errors import EvaluationError
+from admit.plan.patch import patched
+from admit.rules.lower import PATCHED
+
+WITHIN = admission("1.36", patches=True)
+
+VALUES = [
+    ("1.0", 1),
+    ("1e300", 1e300),
+    ("1.5", 1.5),
+    ("9007199254740991", 9007199254740991),
+    ("-9007199254740992", "-9007199254740992"),
+    ("7u", 7),
+    ("true", True),
+    ("null", None),
+    ("b'ab'", "YWI="),
+    ("timestamp('2026-01-01T00:00:00Z')", "2026-01-01T00:00:00Z"),
+    ("{'a': [2.0]}", {"a": [2]}),
+    ("{1: true}", {"1": True}),
+    ("Object.x{a: [Object.x.a{b: 3.0}]}", {"a": [{"b": 3}]}),
+    ("[Object.x{}]", [{}]),
+]
+
+
+@pytest.mark.parametrize("text, expected", VALUES)
+def test_value_of_a_patch(text: str, expected: Any) -> None:
+    value = evaluate(check(parse(f"[JSONPatch{{op: 'add', path: '/a', value: {text}}}]"), WITHIN), {})
+    assert repr(patched("jsonPatch", {}, value)) == repr({"a": expected})
+
+
+NAMES = [
+    ("Object{a: Object.a{b: [Object.a.b{}], c: {'x': Object.a.c{}}}}", []),
+    ("Object{a: Object.b{}}", ['"Object.b", expected "Object.a"']),
+    ("Object{a: [[Object.b{}]], b: {'x': dyn(Object.x{})}}", ['expected "Object.a"', 'expected "Object.b"']),
+    ("Object{a: Object.b{c: Object.a.c{}}}", ['expected "Object.a"']),
+]
+
+
+@pytest.mark.parametrize("text, mismatches", NAMES)
+def test_names_of_types(text: str, mismatches: list[str]) -> None:
+    value = evaluate(check(parse(text), WITHIN, PATCHED["applyConfiguration"]), {})
+    document = {"apiVersion": "v1", "kind": "Pod"}
+    try:
+        patched("applyConfiguration", document, value)
+        problem = ""
+    except EvaluationError as error:
+        problem = str(error)
+    if mismatches:
+        assert problem.startswith('type mismatch: unexpected type name "')
+        assert problem.count("unexpected type name") == len(mismatches)
+    assert all(mismatch in problem for mismatch in mismatches)
+    assert mismatches or not problem.startswith("type mismatch")
