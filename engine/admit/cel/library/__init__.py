@@ -146,7 +146,7 @@ def no_such_overload(function: str, args: Sequence[Value]) -> EvaluationError:
 
 _MODULES = (  # these import this one
     *("standard", "optional", "extensions", "formatting", "lists", "jsonpatch"),
-    *("quantity", "semver"),
+    *("addresses", "quantity", "semver", "urls"),
 )
 _SPECIFICATION = ("standard", "optional", "strings")  # the libraries of the CEL specification's environment
 _declared: list[Overload] = []
