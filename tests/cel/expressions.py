@@ -303,8 +303,18 @@ class Expressions:
         """What a comprehension goes over, and the type of an element; a map's are its keys."""
         type_ = self.random.choice((list_of(INT), list_of(STRING), list_of(_RECORD), map_of(STRING, INT), list_of(DYN)))
         if type_ == list_of(_RECORD):
-            return self._path(type_) or "object.c", _RECORD
-        return self.of(type_, depth - 1), type_.params[0]
+            range_, element = self._path(type_) or "object.c", _RECORD
+        else:
+            range_, element = self.of(type_, depth - 1), type_.params[0]
+        while self.random.random() < 0.3:
+            with self._bound(element) as name:
+                if self.random.random() < 0.5:
+                    range_ += f".filter({name}, {self.about(name, element, depth - 2)})"
+                    continue
+                mapped = self.random.choice((INT, STRING, BOOL, DYN))
+                range_ += f".map({name}, {self.of(mapped, depth - 2)})"
+            element = mapped
+        return range_, element
 
     @contextmanager
     def _bound(self, type_: Type) -> Iterator[str]:

@@ -105,7 +105,9 @@ class Emitter:
                 _wanted_text(predicate, var) is not None
             ):
                 self._leave(self.test(node), wanted, exit, span)
-            case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate):
+            case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate) if (
+                not self._fuses(node.range)
+            ):
                 if (macro == "all") is not wanted:
                     self.loop(node, partial(self._settle, predicate, not wanted, _break(span)), exit.stmts)
                 elif exit.far:
@@ -200,7 +202,12 @@ class Emitter:
             case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate):
                 start = macro == "all"
                 flag = self._flag(start, span)
-                self.loop(node, partial(self._settle, predicate, start, _set_and_break(flag, not start, span)))
+                found = statements("flag = value", span, flag=flag, value=constant(not start, span))
+                if self._fuses(node.range):
+                    self.loop(node, partial(self._settle_once, flag, predicate, start, found))
+                else:
+                    leave = Exit([*found, *_break(span).stmts])
+                    self.loop(node, partial(self._settle, predicate, start, leave))
                 return quote("flag", span, flag=flag)
             case Comprehension(macro="exists_one" | "existsOne", var2=None, condition=Node() as predicate):
                 count = self.frame.fresh("count")
@@ -254,6 +261,13 @@ class Emitter:
             self.frame.learn(operand, "dict")
         return quote("found is not missing", span, found=found.code, missing=missing)
 
+    def _settle_once(self, flag: str, predicate: Expr, wanted: bool, found: Sequence[ast.stmt]) -> None:
+        """As `_settle`, while the flag is as wanted; the loop goes on, for the steps before it may yet fail."""
+        span = predicate.span
+        test = quote("flag", span, flag=flag)
+        self._leave(test, wanted, _continue(span), span)
+        self._settle(predicate, wanted, Exit([*found, *_continue(span).stmts]))
+
     # Loops
 
     def loop(self, node: Comprehension, body: Callable[[], None], orelse: Sequence[ast.stmt] = ()) -> None:
@@ -264,10 +278,10 @@ class Emitter:
         self._loop(node.range, node.var, body, orelse, node.span)
 
     def _loop(self, range_: Expr, var: str, body: Callable[[], None], orelse: Sequence[ast.stmt], span: Span) -> None:
-        match range_:
-            case Comprehension(macro="filter" | "map", var2=None) if not self.numbering.shared(range_):
-                self._loop(range_.range, range_.var, partial(self._fused, range_, var, body), orelse, span)
-                return
+        if self._fuses(range_):
+            assert isinstance(range_, Comprehension)
+            self._loop(range_.range, range_.var, partial(self._fused, range_, var, body), orelse, span)
+            return
         source = self._iterable(range_)
         self.frame.loops += 1
         if self.frame.loops > DEEPEST_LOOP:
@@ -282,6 +296,13 @@ class Emitter:
         template = "for item in source:\n inner\nelse:\n orelse" if orelse else "for item in source:\n inner"
         inner = inner or statements("pass", span)
         self.frame.emit(template, span, item=item, source=source.code, inner=inner, orelse=orelse)
+
+    def _fuses(self, range_: Expr) -> bool:
+        """Whether the list is not built: its steps become part of the loop, which is then to go to the end."""
+        match range_:
+            case Comprehension(macro="filter" | "map", var2=None):
+                return not self.numbering.shared(range_)
+        return False
 
     def _iterable(self, node: Expr) -> Py:
         """A list, or a dict for its keys."""
@@ -604,10 +625,6 @@ def _break(span: Span) -> Exit:
 
 def _continue(span: Span) -> Exit:
     return Exit(statements("while True:\n continue", span)[0].body)  # type: ignore[attr-defined]
-
-
-def _set_and_break(flag: str, value: bool, span: Span) -> Exit:
-    return Exit([*statements("flag = value", span, flag=flag, value=constant(value, span)), *_break(span).stmts])
 
 
 def _chain(node: Expr, operator: str) -> list[Expr]:
