@@ -149,7 +149,8 @@ class _Linked:
     """A plan with its functions; `settled` where they speak of all its groups."""
 
     plan: Plan
-    runners: tuple[tuple[Group, tuple[Runner, ...]], ...]
+    writing: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has mutations in force
+    telling: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has validations or audit annotations
     messages: Mapping[str, Expression]  # of the bindings of profiles that have one
     holds: Judge
     quiet: Judge
@@ -164,14 +165,24 @@ class _Linked:
                 raise UsageError(f"there is no binding {binding!r}")
         within = admission(engine.kubernetes)
         plan = build(bounds, route, within)
-        runners = tuple((group, tuple(Runner(step, within) for step in group.steps)) for group in plan.groups)
+        runners = [(group, [Runner(step, within) for step in group.steps]) for group in plan.groups]
+        writing = ((group, tuple(r for r in its if r.writes)) for group, its in runners if mutates(group.bound))
+        telling = ((group, tuple(r for r in its if r.tells)) for group, its in runners)
         holds, quiet = judges(plan, within)
         messages = {
             group.bound.binding.name: Expression(group.bound.message, within, {}, ("settings", "findings"))
             for group in plan.groups
             if group.bound.message is not None
         }
-        return cls(plan, runners, messages, holds, quiet, all(group.settled for group in plan.groups))
+        return cls(
+            plan,
+            tuple(each for each in writing if each[1]),
+            tuple(each for each in telling if each[1]),
+            messages,
+            holds,
+            quiet,
+            all(group.settled for group in plan.groups),
+        )
 
 
 class _Deciding:
@@ -188,15 +199,13 @@ class _Deciding:
 
     def decision(self, mutating: bool) -> Decision:
         if mutating and self.request.object is not None:
-            for group, runners in self.linked.runners:
-                writing = [runner for runner in runners if runner.step.idle is not None]
-                if writing and mutates(group.bound) and self._concerned(group):
-                    self._mutate(group, writing)
+            for group, runners in self.linked.writing:
+                if self._concerned(group):
+                    self._mutate(group, runners)
         if not self.denials:
-            for group, runners in self.linked.runners:
-                telling = [runner for runner in runners if runner.tells]
-                if telling and self._concerned(group):
-                    self._validate(group, telling)
+            for group, runners in self.linked.telling:
+                if self._concerned(group):
+                    self._validate(group, runners)
         message, reason = self.denials[0] if self.denials else ("", "")
         annotations = {key: ", ".join(dict.fromkeys(texts)) for key, texts in self.annotations.items()}
         if self.audits:

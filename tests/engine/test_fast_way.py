@@ -12,7 +12,7 @@ import admit
 from admit.admission import Request, from_manifest
 from admit.engine import Engine
 
-from .cases import HEAD, SCOPE, in_full, outcome
+from .cases import HEAD, in_full, outcome
 
 ANY = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 ERRS = {"matchConditions": [{"name": "m", "expression": "object.spec.a > 0"}]}
@@ -61,7 +61,7 @@ BINDINGS: list[dict[str, Any]] = [
 
 @cache
 def engine(picked: tuple[tuple[int, int, bool], ...]) -> Engine:
-    """Of those SPECS, each with one of the BINDINGS, all in one; `scoped`: about `object`, of Pods with a selector."""
+    """Of those SPECS, each with one of the BINDINGS; `selective`: of objects with a label alone."""
     documents: list[dict[str, Any]] = []
     for i, (spec, binding, selective) in enumerate(picked):
         policy = {"subject": "PodSpec", "settings": ANY, "variables": VARIABLES, **SPECS[spec]}

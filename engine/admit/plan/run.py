@@ -51,6 +51,10 @@ class Runner:
         self._expressions: dict[tuple[int, int], Expression] = {}
 
     @property
+    def writes(self) -> bool:
+        return self.step.idle is not None
+
+    @property
     def tells(self) -> bool:
         """Whether the step has anything to find or to note."""
         return bool(self.step.lowered.validations or self.step.lowered.audit_annotations)
