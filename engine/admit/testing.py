@@ -19,7 +19,7 @@ from admit.cel.parse import parse
 from admit.engine import Engine, now
 from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
 from admit.library import Library
-from admit.loading import Given, binding_of, files_of, load
+from admit.loading import SUFFIXES, Given, binding_of, load
 from admit.plan.write import MISSING, set_at, value_at
 from admit.rules.model import Reference
 from admit.rules.paths import path_of
@@ -87,7 +87,8 @@ def run(file: Path) -> Report:
 def suites(path: Path) -> list[Path]:
     """The test files of a path: itself, the one beside a rule file, or all in a folder. Raises UsageError."""
     if path.is_dir():
-        found = sorted(file for file in path.rglob(f"*{SUFFIX}") if file.is_file())
+        files = (file for file in sorted(path.rglob(f"*{SUFFIX}")) if file.is_file())
+        found = [file for file in files if not any(part.startswith(".") for part in file.relative_to(path).parts)]
     elif not path.exists():
         raise UsageError(f"no such file or folder: {path}")
     else:
@@ -328,7 +329,7 @@ class _Around:
 
     def __init__(self, file: Path) -> None:
         beside = file.with_name(file.name.removesuffix(SUFFIX) + ".yaml")
-        others = files_of(file.parent) if any(file.parent.glob("*.y*ml")) else []
+        others = (f for f in sorted(file.parent.iterdir()) if f.suffix in SUFFIXES and not f.name.endswith(SUFFIX))
         self._files = iter(dict.fromkeys([*([beside] if beside.exists() else []), *others]))
         self._known: dict[tuple[str, str], Document] = {}
 

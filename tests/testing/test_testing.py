@@ -48,7 +48,7 @@ def test_files() -> None:
     labels, sums = Path("labels.test.yaml"), Path("sums.test.yaml")
     assert suites(labels) == suites(Path("labels.yaml")) == [labels]
     assert suites(Path())[:2] == [labels, sums]
-    for path in (Path("none"), Path("none.test.yaml"), Path("unread/labels.yaml")):
+    for path in (Path("none"), Path("none.test.yaml"), Path("sums.test.yml")):
         with pytest.raises(UsageError):
             suites(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,19 @@ def command(
 def _decisions(engine: Engine, paths: Sequence[str]) -> Iterator[Decision]:
     for path in paths:
         for file in [path] if path == "-" else files_of(Path(path)):
-            for item in _items(values_of(content_of(file), str(file))):
+            for item in _items(_values(content_of(file), str(file))):
                 try:
                     yield engine.decide(item)
                 except RequestError as error:
                     raise RequestError(f"{file}: {error}") from None
+
+
+def _values(text: bytes, file: str) -> list[Any]:
+    """The documents of a manifest; JSON is read as JSON, which has escapes that YAML has not."""
+    if text.lstrip().startswith(b"{"):
+        with suppress(orjson.JSONDecodeError):
+            return [orjson.loads(text)]
+    return values_of(text, file)
 
 
 def _items(values: Iterable[Any]) -> Iterator[Any]:

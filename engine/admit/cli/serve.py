@@ -22,8 +22,9 @@ OPTIONS = {
     "workers": "Processes that answer.",
     "body_limit": "Bytes that a request may have.",
     "timeout": "Seconds for an answer, where the request does not say.",
-    "log_level": "What is logged: debug, info, warning or error.",
+    "log_level": "What is logged.",
 }
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:
@@ -31,7 +32,9 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     for field in reversed(fields(Configuration)):
         name = field.name.replace("_", "-")
         flag = f"--{name}/--no-{name}" if isinstance(field.default, bool) else f"--{name}"
-        kind = click.Path(path_type=Path) if field.default is None else None
+        kind: click.ParamType[Any] | None = click.Path(path_type=Path) if field.default is None else None
+        if field.name == "log_level":
+            kind = click.Choice(LOG_LEVELS)
         option = click.option(flag, type=kind, default=field.default, show_default=True, help=OPTIONS[field.name])
         command = option(command)
     return command
