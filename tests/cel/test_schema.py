@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from admit.cel.schema import declared, escape, typed
+from admit.cel.schema import declared, escape, sizes, typed
+from admit.cel.types import DYN
 from admit.cel.values import encode
 
 TYPES: list[tuple[dict[str, Any], str, dict[str, dict[str, str]]]] = [
@@ -75,3 +76,49 @@ NAMES = [
 @pytest.mark.parametrize("name, expected", NAMES)
 def test_escape(name: str, expected: str | None) -> None:
     assert escape(name) == expected
+
+
+REQUEST = 3145726  # the longest string that fits into one
+LIMITED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "maxLength": 5},
+        "bytes": {"type": "string", "format": "byte", "maxLength": 5},
+        "enum": {"type": "string", "enum": ["a", "äa"]},
+        "time": {"type": "string", "format": "date-time"},
+        "port": {"x-kubernetes-int-or-string": True},
+        "a-b": {"type": "array", "items": {"type": "string"}, "maxItems": 7},
+        "map": {"type": "object", "additionalProperties": {"type": "boolean"}},
+        "objects": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"x": {"type": "integer"}, "y": {"type": "integer", "default": 1}},
+                "required": ["x", "y"],
+            },
+        },
+    },
+}
+LARGEST = [
+    ("self", 0),
+    ("", None),
+    ("self.absent", None),
+    ("self.text", 20),  # code points have up to four bytes
+    ("self.text.x", None),
+    ("self.bytes", 5),
+    ("self.enum", 3),
+    ("self.time", 32),
+    ("self.port", REQUEST),
+    ("self.a__dash__b", 7),
+    ("self.a__dash__b.@items", REQUEST),
+    ("self.map", REQUEST // 10),
+    ("self.map.@keys", 0),
+    ("self.map.@values", 0),
+    ("self.objects", REQUEST // 9),
+    ("self.objects.@items.x", 0),
+]
+
+
+@pytest.mark.parametrize("path, largest", LARGEST)
+def test_sizes(path: str, largest: int | None) -> None:
+    assert sizes(LIMITED)(tuple(filter(None, path.split("."))), DYN) == largest

@@ -10,6 +10,7 @@ import pytest
 
 from admit.cel.check import check
 from admit.cel.cost import Cost, Path, Sizes, estimate
+from admit.cel.cost.functions import replaced_size
 from admit.cel.env import Declarations, declarations, parse_type
 from admit.cel.parse import parse
 from admit.cel.schema import declared, sizes
@@ -41,6 +42,11 @@ def rules(document: Mapping[str, Any]) -> Iterator[Case]:
                     yield {"id": f"crd_cost/{row['name']}/{limits}", **case}
 
 
+def result_sizes(document: Mapping[str, Any]) -> Iterator[Case]:
+    for row in document["result_size_tests"]:
+        yield {**row, "id": f"result_size/{row['name']}"}
+
+
 @pytest.mark.cases("k8s-cel/celgo_cost.json", rows=celgo)
 def test_celgo(case: Case) -> None:
     presence = case.get("options", {}).get("presence_test_has_cost", True)
@@ -53,6 +59,13 @@ def test_celgo(case: Case) -> None:
 @pytest.mark.cases("k8s-cel/library_cost.json")
 def test_libraries(case: Case) -> None:
     assert estimated(case["expr"], declarations("1.37"), twelve) == bounds(case)
+
+
+@pytest.mark.cases("k8s-cel/library_cost.json", rows=result_sizes)
+def test_result_sizes(case: Case) -> None:
+    assert case["function"] == "replace"
+    text, old, new = (Cost(*size) for size in (case["target_size"], *case["arg_sizes"]))
+    assert replaced_size(text, old, new) == Cost(*case["expect_result_size"])
 
 
 @pytest.mark.cases("k8s-cel/crd_cost_stability.json", rows=rules)
