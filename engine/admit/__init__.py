@@ -5,6 +5,7 @@
 | source, errors, resources | a text and its place in a file; the tree of errors; where data lives |
 | cel/ | CEL, of use without the rest: an expression in, a Python function out |
 | admission/ | AdmissionReview v1 in and out: Request, Decision, Finding, JSON Patch; kind to resource |
+| kubernetes/ | what an API server knows of its kinds: structured merge, JSON Patch as it applies it |
 | rules/ | what people write: YAML with positions, the model, settings, lowering to plain CEL |
 | plan/ | what is left to do when a request comes: matching, simplified and shared expressions, functions |
 | engine | a request in, a Decision out; failurePolicy and validationActions in one place |
