@@ -76,7 +76,7 @@ _Step: TypeAlias = Generator[Expr, Estimate, Estimate]
 
 _ELEMENTS = {"index_list": "@items", "index_map": "@values"}
 _INSERTIONS = {"transformMap": (NEW_MAP, Cost(3, 3)), "transformMapEntry": (NEW_MAP, Cost(2, 2))}
-_SCALARS = frozenset((BOOL, DOUBLE, DURATION, INT, TIMESTAMP, UINT))
+_SCALARS = frozenset(type.name for type in (BOOL, DOUBLE, DURATION, INT, TIMESTAMP, UINT))
 
 
 class _Estimator:
@@ -276,8 +276,9 @@ class _Estimator:
 
 def _is_scalar(type: Type) -> bool:
     """Whether all values of the type have size 1."""
-    type, _ = unwrapped_optional(type)
-    return (type.params[0] if type.kind is Kind.WRAPPER else type) in _SCALARS
+    while type.kind is Kind.WRAPPER or (type.name == "optional_type" and type.params):
+        type = type.params[0]
+    return type.name in _SCALARS
 
 
 def _joined(one: Estimate, other: Estimate) -> Entries | None:
