@@ -13,9 +13,11 @@ from copy import deepcopy
 from typing import Any
 
 from admit.admission.patch import same
+from admit.cel.values import bounded
 from admit.errors import EvaluationError
 
 
+@bounded
 def apply(document: Any, patch: Sequence[Mapping[str, Any]]) -> Any:
     """The document after the patch; itself where there is none to apply, or a `test` fails. Raises EvaluationError."""
     changed = deepcopy(document) if patch else document
