@@ -193,7 +193,7 @@ def _idle(mutation: lower.Mutation, within: Declarations) -> Expr:
         return TRUE
     idle: Expr = FALSE
     if isinstance(mutation, Write):
-        idle = conjunction(_not(_pending(mutation, path, within)) for path in mutation.paths)
+        idle = conjunction(_is_done(mutation, path, within) for path in mutation.paths)
     for condition in reversed(mutation.conditions):
         idle = _implied(condition, idle)
     if isinstance(mutation, lower.Patch):
@@ -203,8 +203,8 @@ def _idle(mutation: lower.Mutation, within: Declarations) -> Expr:
     return idle
 
 
-def _pending(write: Write, path: Path, within: Declarations) -> Expr:
-    """Whether the value is still to be written at the path."""
+def _is_done(write: Write, path: Path, within: Declarations) -> Expr:
+    """Whether there is nothing to write at the path."""
     span, value = write.span, write.value
     there: Expr = Ident(path.root, span=span, type=DYN)
     for segment in path.segments:
@@ -214,26 +214,21 @@ def _pending(write: Write, path: Path, within: Declarations) -> Expr:
         if value.type is not None and value.type.name == "optional_type":
             given = Call("hasValue", (), value, span=span, type=BOOL)
             written = replace(write, value=Call("value", (), value, span=span, type=DYN))
-            return Call("_&&_", (given, _pending(written, path, within)), span=span, type=BOOL)
+            return _implied(given, _is_done(written, path, within))
         same = Call("_==_", (_or(there, None), value), span=span, type=BOOL)
         if isinstance(value, Literal) and value.value is not None:
-            return _not(same)
+            return same
         present = Call("hasValue", (), there, span=span, type=BOOL)
-        return _not(Call("_&&_", (present, same), span=span, type=BOOL))
-    adds = write.action == "add"
-    member: Expr = Call("@in", (Ident(ITEM, type=DYN), _or(there, [])), span=span, type=BOOL)
+        return Call("_&&_", (present, same), span=span, type=BOOL)
+    done: Expr = Call("@in", (Ident(ITEM, type=DYN), _or(there, [])), span=span, type=BOOL)
+    if write.action == "remove":
+        done = Call("!_", (done,), span=span, type=BOOL)
     match value:  # of constants that a condition chooses from, those chosen; then the loop can be unrolled
         case Comprehension(macro="filter", range=Literal() as constants, var=var, condition=Node() as chosen):
-            chosen = substitute(chosen, {var: Ident(ITEM, type=DYN)})
-            member = Call("_?_:_", (chosen, member, literal(adds, span, BOOL)), span=span, type=BOOL)
+            done = _implied(substitute(chosen, {var: Ident(ITEM, type=DYN)}), done)
             value = constants
-    test = unrolled(Comprehension("all" if adds else "exists", value, ITEM, member, span=span, type=BOOL), within)
-    return _not(test) if adds else test
+    return unrolled(Comprehension("all", value, ITEM, done, span=span, type=BOOL), within)
 
 
 def _or(node: Expr, default: object) -> Expr:
     return Call("orValue", (literal(default, node.span, DYN),), node, span=node.span, type=DYN)
-
-
-def _not(node: Expr) -> Expr:
-    return Call("!_", (node,), span=node.span, type=BOOL)
