@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import admit
 from admit.admission import Request, from_manifest
 from admit.engine import Engine
+from admit.plan.match import Route
 
 from .cases import HEAD, in_full, outcome
 
@@ -151,3 +153,73 @@ MANY = [EACH[:8], EACH[7:14], EACH[13:], EACH, tuple((i, i % 3, i % 4 == 0) for 
 @given(st.sampled_from(MANY), requests(), ROUTES)
 def test_many_policies(picked: tuple[tuple[int, int, bool], ...], request: Request, route: str) -> None:
     same(engine(picked), request, route)
+
+
+RANGES = {"rule": "MustRunAs", "ranges": [{"min": 1, "max": 2}]}
+BUNDLED: list[tuple[str, dict[str, Any]]] = [
+    ("kubewarden/capabilities-psp", {"allowed_capabilities": ["a"], "required_drop_capabilities": ["b"]}),
+    ("kubewarden/capabilities-psp", {"allowed_capabilities": ["*"], "default_add_capabilities": ["a", "b"]}),
+    ("kubewarden/host-namespaces-psp", {"allow_host_ports": [{"min": 1, "max": 2}]}),
+    ("kubewarden/user-group-psp", {"run_as_user": RANGES, "run_as_group": {**RANGES, "rule": "MayRunAs"}}),
+    ("kubewarden/user-group-psp", {"run_as_user": {**RANGES, "overwrite": True}}),
+    ("kubewarden/user-group-psp", {"run_as_user": {"rule": "MustRunAsNonRoot"}, "validate_only": True}),
+    ("pod-security/run-as-user", {}),
+    ("kubewarden/user-group-psp", {"supplemental_groups": RANGES}),  # optional.ofNonZeroValue has no fast form
+]
+
+
+@cache
+def bundled(at: int | None) -> Engine:
+    """Of one of BUNDLED, or of all."""
+    documents = []
+    for i, (name, values) in enumerate(BUNDLED):
+        if at in (None, i):
+            spec = {"policyName": name, "settings": values}
+            documents.append({**HEAD, "kind": "PolicyBinding", "metadata": {"name": f"b{i}"}, "spec": spec})
+    return admit.load(documents)
+
+
+NAMES = st.lists(st.sampled_from(["a", "b", "CAP_A", "ALL"]), max_size=2)
+CONTEXTS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys(("runAsUser", "runAsGroup"), st.sampled_from([0, 1, 2, 3, None, "1", 1.0])),
+        "runAsNonRoot": st.sampled_from([True, False, None, "true"]),
+        "supplementalGroups": st.lists(st.integers(0, 3), max_size=2) | VALUES,
+        "capabilities": VALUES
+        | st.fixed_dictionaries(
+            {},
+            optional=dict.fromkeys(("add", "drop"), st.lists(st.sampled_from(["a", "b", "CAP_A", "ALL"]), max_size=2)),
+        ),
+    },
+)
+PORTS = st.lists(st.fixed_dictionaries({}, optional={"hostPort": st.sampled_from([0, 1, 3, None, "1"])}), max_size=2)
+SECURED = st.lists(
+    st.fixed_dictionaries({}, optional={"securityContext": CONTEXTS | VALUES, "ports": PORTS | VALUES}), max_size=2
+)
+FLAGS = st.sampled_from([True, False, None, "true"])
+SECURED_PODS = st.fixed_dictionaries(
+    {},
+    optional={
+        "securityContext": CONTEXTS | VALUES,
+        **dict.fromkeys(("containers", "initContainers", "ephemeralContainers"), SECURED),
+        **dict.fromkeys(("hostPID", "hostIPC", "hostNetwork"), FLAGS),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from([*range(len(BUNDLED)), None]), SECURED_PODS, SECURED_PODS | st.none(), ROUTES)
+def test_bundled_policies(at: int | None, spec: dict[str, Any], old: dict[str, Any] | None, route: str) -> None:
+    head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}}
+    request = from_manifest({**head, "spec": spec})
+    if old is not None:
+        request = from_manifest({**head, "spec": spec}, {**head, "spec": old}, "UPDATE")
+    same(bundled(at), request, route)
+
+
+@pytest.mark.parametrize("operation", ["CREATE", "UPDATE"])
+@pytest.mark.parametrize("at", range(len(BUNDLED) - 1))
+def test_bundled_policies_have_a_fast_way(at: int, operation: str) -> None:
+    _, judge = bundled(at).plan(Route("", "v1", "pods", "", operation, True))
+    assert not judge.rest
