@@ -375,6 +375,8 @@ class Emitter:
                 return self.value(self._prepared[name])
             case Select(test=False) if not _is_optional(node.operand.type):
                 operand = self.operand(node.operand)
+                if self.frame.kind(operand) not in ("", "dict"):  # Python warns of `1['field']`
+                    raise Unfit("a field of what has none")
                 return Py(quote("a[key]", span, a=operand.code, key=constant(node.field, span)))
             case Select(test=True):
                 return Py(self.test(node), "bool")
@@ -478,6 +480,8 @@ class Emitter:
         found = self.frame.known.get(key)
         if found is None:
             code = self._looked_up(node, quote("missing", node.span, missing=self._missing()))
+            if isinstance(code, ast.Constant):  # Python warns of `1 is MISSING`
+                code = quote("name", node.span, name=self._flag(code, node.span))
             found = self.frame.known[key] = self.frame.named(Py(code), node.span, _stem(node))
         return found
 

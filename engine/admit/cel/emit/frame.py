@@ -115,9 +115,12 @@ class Frame:
         return Py(quote("name", span, name=name), value.kind, value.element)
 
     def kind(self, value: Py) -> str:
-        if value.kind or not isinstance(value.code, ast.Name):
-            return value.kind
-        return self.kinds.get(value.code.id, "")
+        match value.code:
+            case ast.Name(id=name) if not value.kind:
+                return self.kinds.get(name, "")
+            case ast.Constant(value=constant):
+                return type(constant).__name__
+        return value.kind
 
     def guard(self, value: Py, span: Span, *kinds: str) -> Py:
         """The value, of one of the kinds from here on: anything else is a surprise."""

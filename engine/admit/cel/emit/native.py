@@ -179,15 +179,14 @@ def _in_constants(frame: Frame, span: Span, item: Py, values: list[object]) -> P
 
 def _index(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
     container, key = operands
-    literal = None if key.literal is None else key.literal.value
-    if type(literal) is str:
+    kind = frame.kind(container)
+    if kind in ("", "dict") and frame.kind(key) == "str":
         return Py(quote("a[b]", span, a=container.code, b=key.code))
-    if type(literal) is int and literal >= 0:
+    literal = None if key.literal is None else key.literal.value
+    if kind in ("", "list") and type(literal) is int and literal >= 0:
         container = frame.guard(container, span, "list")
         return Py(quote("a[b]", span, a=container.code, b=key.code), container.element)
-    if frame.kind(key) == "str":
-        return Py(quote("a[b]", span, a=container.code, b=key.code))
-    if frame.kind(container) == "list" and frame.kind(key) == "int":
+    if kind == "list" and frame.kind(key) == "int":
         key = frame.named(key, span)
         frame.emit("if a < 0: raise surprise", span, a=key.code, surprise=frame.helper(Surprise, "Surprise"))
         return Py(quote("a[b]", span, a=container.code, b=key.code), container.element)
