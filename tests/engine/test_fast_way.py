@@ -75,7 +75,7 @@ def engine(picked: tuple[tuple[int, int, bool], ...]) -> Engine:
     return admit.load(documents)
 
 
-ATOMS = st.sampled_from([None, True, False, 0, 1, 1.0, 2, "a", "b", "1", "", [], {}])
+ATOMS: st.SearchStrategy[Any] = st.sampled_from([None, True, False, 0, 1, 1.0, 2, "a", "b", "1", "", [], {}])
 VALUES = st.recursive(
     ATOMS,
     lambda inner: (

@@ -166,7 +166,7 @@ class Runner:
         if not clean or not texts:
             return f"failed rule {validation.name}"
         joined = validation.separator.join(texts).strip()
-        if len(joined.encode(errors="replace")) <= LONGEST_MESSAGE:
+        if _fits(joined):
             return joined
         if validation.summary is not None:
             try:
@@ -176,7 +176,10 @@ class Runner:
         return f"{texts[0]} (and {len(texts) - 1} more)" if len(texts) > 1 else texts[0]
 
     def _message(self, validation: Validation, scope: Scope, failed: list[EvaluationError]) -> str:
-        """The message of one combination; what fails on the way to none is added to `failed`."""
+        """The message of one combination; what fails on the way to none is added to `failed`.
+
+        As in the API server, a text is passed over that has several lines or more than 5 KiB.
+        """
         errors: list[EvaluationError] = []
         for message in validation.messages:
             try:
@@ -184,8 +187,9 @@ class Runner:
             except EvaluationError as error:
                 errors.append(error)
                 continue
-            if isinstance(text, str) and text.strip():
-                return text.strip()
+            text = text.strip() if isinstance(text, str) else ""
+            if text and "\n" not in text and _fits(text):
+                return text
         failed += errors
         return f"failed rule {validation.name}"
 
@@ -275,6 +279,10 @@ def _token(value: Any) -> str | int:
         case int() | float() if value == int(value):
             return int(value)
     raise EvaluationError(f"{display(value)} is neither a key nor an index")
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode(errors="replace")) <= LONGEST_MESSAGE
 
 
 def failed_text(rule: str, error: EvaluationError) -> str:

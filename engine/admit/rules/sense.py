@@ -52,6 +52,9 @@ def policy_faults(policy: Policy, document: Document) -> Iterator[Fault]:
         if validation.name in names:
             yield Fault(f"there are two validations named {validation.name!r}", validation.span)
         names.add(validation.name)
+        for template in (validation.message, validation.summary):
+            if template is not None and any(isinstance(part, str) and "\n" in part for part in template.parts):
+                yield Fault("a message must not contain line breaks; write `>-` to fold them", template.span)
         if isinstance(validation.rule, Constraint) and validation.rule.operand is not None:
             yield from _bare_word(validation.rule.operand, {each.variable for each in validation.for_each})
     for write in policy.writes:
