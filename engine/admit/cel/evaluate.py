@@ -346,7 +346,7 @@ def _elements(node: Comprehension, ranging: Value) -> Iterable[Scope]:
     """What the variables stand for, element by element."""
     mapping = isinstance(ranging, dict | Map)
     if not mapping and not isinstance(ranging, list):
-        shown = _GO_TYPES.get(type(ranging), "types.Unknown")
+        shown = _GO_TYPES.get(type(ranging), f"cel.{type(ranging).__name__}")
         if node.var2 is None:
             raise EvaluationError(f"got '{shown}', expected iterable type")
         raise EvaluationError(f"unsupported comprehension range type: {shown}")

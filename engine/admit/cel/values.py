@@ -471,6 +471,8 @@ def _param(declared: Type, at: int) -> Type:
 def _checked(key: Value) -> Value:
     if type(key) not in _INDEXES:
         name = _GO_NAMES.get(type(key), f"types.{type(key).__name__.capitalize()}")
+        if isinstance(key, Exclusive):
+            name = f"cel.{type(key).__name__}"
         raise EvaluationError(f"invalid qualifier type: {name}")
     return key
 

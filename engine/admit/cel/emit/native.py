@@ -35,10 +35,9 @@ _ORDERED = ("str", "int", "bytes")  # a NaN has no order in Kubernetes
 
 def _equals(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
     a, b = operands
-    if a.literal is not None:
-        a, b = b, a
-    if b.literal is not None:
-        code = _equals_literal(frame, span, a, b.literal)
+    value, literal = (a, b.literal) if a.literal is None else (b, a.literal)
+    if literal is not None:
+        code = _equals_literal(frame, span, value, literal)
         if code is not None:
             return Py(code, "bool")
     kinds = frame.kind(a), frame.kind(b)

@@ -75,14 +75,14 @@ def parse_quantity(text: str) -> Quantity:
     if len(digits) > _MOST_DIGITS:
         raise _too_large()
     value = -int(digits) if sign == "-" else int(digits)
+    scale = -len(fraction)
     if base == 2:
-        scaled = value << exponent
-        precision = 15 - len(whole) - exponent * 3 // 10 - 1
-        if not fraction and precision >= 0 and -(2**63) < scaled < 2**63:
-            return Quantity(scaled, 0, notation)
-        return _rounded(scaled, -len(fraction), notation)
-    scale = _int32(exponent - len(fraction))
-    if len(digits) <= 18 and scale >= _NANO:
+        value <<= exponent
+        small = not fraction and len(whole) < 15 - exponent * 3 // 10 and -(2**63) < value < 2**63
+    else:
+        scale = _int32(scale + exponent)
+        small = len(digits) <= 18 and scale >= _NANO
+    if small:
         return Quantity(value, scale, notation)
     if not re.search("[0-9]", text.removesuffix(suffix)):
         raise EvaluationError("unable to parse numeric part of quantity")
@@ -94,6 +94,7 @@ _QUANTITY = re.compile(r"([+-]?)0*+([0-9]*+)(?:\.([0-9]*+))?([eEinumkKMGTP]*+[-+
 _SUFFIXES = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 _EXPONENTS = {suffix: exponent for exponent, suffix in _SUFFIXES.items()}
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_LARGEST_BINARY = 2**63 - 1
 _NANO = -9
 _MOST_DIGITS = 4000  # far more than anybody needs; Python converts no more than 4300
 
@@ -122,7 +123,7 @@ def _rounded(unscaled: int, scale: int, notation: str) -> Quantity:
     """A quantity that is no small one, away from zero to full nanos; a binary one has a largest amount."""
     if unscaled == 0:
         return Quantity(0, scale, notation, small=False)
-    size = abs(unscaled)
+    size, sign_ = abs(unscaled), -1 if unscaled < 0 else 1
     if _magnitude(size, scale) > _MOST_DIGITS:
         raise _too_large()
     if scale >= _NANO:
@@ -132,10 +133,11 @@ def _rounded(unscaled: int, scale: int, notation: str) -> Quantity:
     else:
         size = -(-size // 10 ** (_NANO - scale))
     if notation == "binary":
-        size = min(size, (2**63 - 1) * 10**-_NANO)
+        if size > _LARGEST_BINARY * 10**-_NANO:
+            return Quantity(sign_ * _LARGEST_BINARY, 0, notation, small=False)
         if size < 10**-_NANO:
             notation = "SI"
-    return Quantity(-size if unscaled < 0 else size, _NANO, notation, small=False)
+    return Quantity(sign_ * size, _NANO, notation, small=False)
 
 
 def _magnitude(size: int, scale: int) -> int:
