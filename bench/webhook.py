@@ -76,6 +76,10 @@ def main(rules: list[str]) -> None:
 
 
 def _review(pod: dict[str, Any]) -> dict[str, Any]:
+    """The Pod's review; without its host port, which the demo's bindings with default settings refuse."""
+    for container in pod["spec"]["containers"]:
+        for port in container.get("ports", ()):
+            port.pop("hostPort", None)
     meta = pod["metadata"]
     return {
         "apiVersion": "admission.k8s.io/v1",

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import orjson
 
-from admit.admission import Decision, Finding, Request, from_manifest, read
+from admit.admission import Decision, Finding, Request, envelope, from_manifest, read
 from admit.cel.env import admission
 from admit.cel.values import Value
 from admit.errors import EvaluationError, UsageError
@@ -111,6 +111,21 @@ class Engine:
             if quiet:
                 return Decision(request, object=request.object)
         return _Deciding(self, request, linked, deadline).decision(mutating)
+
+    def glance(self, review: bytes, *, route: Way = "mutate", binding: str | None = None) -> str | None:
+        """The uid of a review that is allowed as it is, if that can be seen without reading all of it."""
+        asked = envelope(review)
+        if asked is None:
+            return None
+        key = asked.gvr, asked.subResource or "", asked.operation, not asked.namespace, binding
+        linked = self._routes.get(key)
+        if linked is None or not linked.settled:
+            return None
+        judge = linked.quiet if route == "mutate" else linked.holds
+        if not judge.plain:
+            return None
+        parts = judge.projection.parts(asked.object, asked.oldObject)
+        return asked.uid if parts is not None and judge.fused(*parts) else None
 
     def plan(self, route: Route, binding: str | None = None) -> tuple[Plan, Judge]:
         """What is done on a route, and the function of what must hold for nothing more to be done; for `explain`."""

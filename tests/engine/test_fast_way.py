@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -134,6 +135,11 @@ def same(rules: Engine, request: Request, route: str) -> None:
     got = outcome(rules, request, route)
     with in_full(rules, request, None):
         assert outcome(rules, request, route) == got
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {**request.raw, "uid": "u"}}
+    if rules.glance(orjson.dumps(review), route=route) is not None:
+        decision = rules.answer(request, route=route)
+        assert decision.response["response"] == {"uid": decision.request.uid, "allowed": True}
+        assert not decision.findings
 
 
 ROUTES = st.sampled_from(["mutate", "validate"])

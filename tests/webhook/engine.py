@@ -24,6 +24,9 @@ class NamesEngine:
     policies: tuple[NamedPolicy, ...] = (NamedPolicy("names"),)
     asked: list[tuple[str, str | None, float]] = field(default_factory=list)
 
+    def glance(self, review: bytes, *, route: str, binding: str | None) -> str | None:
+        return None
+
     def answer(self, request: Request, *, route: str, binding: str | None, deadline: float | None) -> Decision:
         assert deadline is not None and request.object is not None
         self.asked.append((route, binding, deadline - time.monotonic()))

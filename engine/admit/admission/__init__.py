@@ -1,6 +1,7 @@
 """AdmissionReview v1 in and out: what is asked, what is answered, and the patch between two objects."""
 
 from admit.admission.decision import Action, Decision, Finding, write
+from admit.admission.envelope import envelope
 from admit.admission.native import native
 from admit.admission.patch import apply, diff
 from admit.admission.request import GroupVersionKind, GroupVersionResource, Request, from_manifest, read
@@ -14,6 +15,7 @@ __all__ = [
     "Request",
     "apply",
     "diff",
+    "envelope",
     "from_manifest",
     "native",
     "read",

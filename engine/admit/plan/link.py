@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from admit.cel.ast import Expr, Ident, children
@@ -11,6 +12,7 @@ from admit.cel.env import Declarations
 from admit.cel.link import Program, link, load
 from admit.errors import EvaluationError
 from admit.plan.ir import PARAMETERS, Plan
+from admit.plan.projection import Projection
 from admit.plan.share import conjunction
 from admit.source import UNKNOWN
 
@@ -61,6 +63,7 @@ class Judge:
         self.fused: Holds = load(self.code, conditions[0].span if conditions else UNKNOWN)
         self.rest = [Expression(condition, within, definitions) for condition in unfit]
         self.plain = not self.rest and not self.uses & {*PARAMETERS[2:]}  # asks the objects alone
+        self._conditions, self._definitions = conditions, definitions
 
     def __call__(self, scope: Mapping[str, Any]) -> bool:
         """Whether all holds, for a scope with PARAMETERS; what errs does not."""
@@ -68,6 +71,11 @@ class Judge:
             return self.fused(*[scope[name] for name in PARAMETERS]) and all(e(scope) is True for e in self.rest)
         except EvaluationError:
             return False
+
+    @cached_property
+    def projection(self) -> Projection:
+        """What is to be read of the objects for `fused`."""
+        return Projection(self._conditions, self._definitions)
 
 
 def judges(plan: Plan, within: Declarations) -> tuple[Judge, Judge]:
