@@ -121,7 +121,7 @@ def _over(write: Write, loops: tuple[Loop, ...], roots: Mapping[str, Place]) -> 
     if loop.elements is None:
         each = Comprehension("map", loop.list, loop.variable, None, _over(write, tuple(inner), roots))
         return _call("flatten", target=each)
-    index = fresh("i", _names(write))
+    index = fresh("i", _names(write), *(free(root.pointer) for root in roots.values()))
     over = []
     for path in loop.elements.lists:
         where = _place(path, roots)
