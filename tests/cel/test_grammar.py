@@ -20,7 +20,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _parses() -> bool:
-    return _Reader().read(Source("a"), _Syntax(True, True, True, True, True)) == Ident("a")
+    return _Reader().read(Source("a"), _Syntax(True, True, True, True, True, True)) == Ident("a")
 
 
 def test_tables_are_built_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,11 +148,17 @@ class Comprehension(Node):
 
 @dataclass(frozen=True, slots=True)
 class Bind(Node):
-    """`cel.bind(var, value, body)`"""
+    """`cel.bind(var, value, body)`
+
+    `target.sortBy(x, key)` is `cel.bind(SORTED, target, SORTED.@sortByAssociatedKeys(SORTED.map(x, key)))`.
+    """
 
     var: str
     value: Expr
     body: Expr
+
+
+SORTED = "@__sortBy_input__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +171,7 @@ class OptMap(Node):
     flat: bool = False
 
 
-Expr: TypeAlias = (
-    Literal | Ident | Select | Call | ListExpr | MapExpr | Message | Comprehension | Bind | OptMap
-)
+Expr: TypeAlias = Literal | Ident | Select | Call | ListExpr | MapExpr | Message | Comprehension | Bind | OptMap
 
 
 def children(node: Expr) -> Iterator[Expr]:

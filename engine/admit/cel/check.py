@@ -36,7 +36,7 @@ from admit.cel.ast import (
     children,
     rebuild,
 )
-from admit.cel.env import TWO_VARIABLES_SINCE, Declarations
+from admit.cel.env import SORT_BY_SINCE, TWO_VARIABLES_SINCE, Declarations
 from admit.cel.library import Overload, dispatch
 from admit.cel.types import (
     BOOL,
@@ -324,18 +324,13 @@ class _Checker:
         return type, tuple(found)
 
     def _hint(self, function: str, operands: list[Type], member: bool) -> str:
-        """In words, which later version of Kubernetes has a function, or an overload of it for these operands."""
+        """In words, which later version of Kubernetes has the function for these operands."""
         since = None
-        if (
-            not self.declarations.two_variables
-            and member
-            and function in _MACROS_OF_TWO_VARIABLES
-            and len(operands) > 3
-        ):
-            since = TWO_VARIABLES_SINCE
-        newer = tuple(self.declarations.newer(function))
-        if function in self.declarations.functions:
-            _, newer = self._overloads(newer, operands, member)
+        if member and len(operands) > 3 and function in _MACROS_OF_TWO_VARIABLES:
+            since = None if self.declarations.two_variables else TWO_VARIABLES_SINCE
+        if member and len(operands) == 3 and function == "sortBy" and self.declarations.kubernetes is not None:
+            since = None if self.declarations.sort_by else SORT_BY_SINCE
+        _, newer = self._overloads(self.declarations.newer(function), operands, member)
         since = min((overload.since for overload in newer if overload.since is not None), default=since)
         return "" if since is None else f" (Kubernetes 1.{since} and later have it)"
 
@@ -485,15 +480,30 @@ class _Checker:
 
     def validate(self, root: Expr) -> None:
         pending = [(root, False)]
+        searches: list[Call] = []
         while pending:
             node, exempt = pending.pop()
             if isinstance(node, Call):
+                if node.function in ("find", "findAll"):
+                    searches.append(node)
                 exempt = exempt or node.function == "format"
                 if self.declarations.checked_literals:
                     self._try_literal(node)
             elif self.declarations.homogeneous and not exempt:
                 self._check_homogeneous(node)
             pending.extend((child, exempt) for child in children(node))
+        if not self.issues:
+            for search in searches:
+                self._try_pattern(search)
+
+    def _try_pattern(self, node: Call) -> None:
+        """Reports a literal that is no pattern; to the API server, the program then cannot be made."""
+        match node.args:
+            case (Literal(kind="string", value=pattern) as argument, *_):
+                try:
+                    regex.find_all("", pattern)
+                except EvaluationError as error:
+                    self.report(argument.span, f"program instantiation failed: {error}")
 
     def _try_literal(self, node: Call) -> None:
         """Reports a literal that is no duration, timestamp or pattern; of `matches(a, b)`, as cel-go, `a` is tried."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -43,8 +43,8 @@ class Declarations:
     """What a program may mention.
 
     `variables` may have dots in their names; `types` are object types with their fields. `kubernetes` is the minor
-    version whose language it is, None that of the CEL specification. `patches`: `Object`, `Object.PATH` and
-    `JSONPatch` are types as well, as in mutations.
+    version whose language it is, None that of the CEL specification, with `libraries`. `patches`: `Object`,
+    `Object.PATH` and `JSONPatch` are types as well, as in mutations.
     """
 
     variables: Mapping[str, Type]
@@ -53,6 +53,7 @@ class Declarations:
     container: str = ""
     kubernetes: int | None = None
     patches: bool = False
+    libraries: frozenset[str] = frozenset()
 
     @property
     def strict_joins(self) -> bool:
@@ -73,6 +74,11 @@ class Declarations:
     def two_variables(self) -> bool:
         """Comprehensions of two variables, transformList and its kin."""
         return self.kubernetes is None or self.kubernetes >= TWO_VARIABLES_SINCE
+
+    @property
+    def sort_by(self) -> bool:
+        """`list.sortBy(x, key)`"""
+        return "lists" in self.libraries if self.kubernetes is None else self.kubernetes >= SORT_BY_SINCE
 
     @property
     def bind(self) -> bool:
@@ -134,6 +140,7 @@ JSON_PATCH = object_type("JSONPatch")
 _ANY_FIELDS = _AnyFields()
 _PATCH_FIELDS = {**dict.fromkeys(("op", "path", "from"), STRING), "value": DYN}
 TWO_VARIABLES_SINCE = 32
+SORT_BY_SINCE = 34
 _NET_SINCE = 30
 _ORDER = ("_<_", "_<=_", "_>_", "_>=_")
 _NUMBERS = (INT, UINT, DOUBLE)
@@ -146,13 +153,20 @@ def declarations(
     types: Mapping[str, Mapping[str, Type]] | None = None,
     container: str = "",
     patches: bool = False,
+    libraries: Iterable[str] = (),
 ) -> Declarations:
     """The declarations of a preset: `kubernetes="1.36"`, or None for the language of the CEL specification.
 
-    Types of variables may be given in CEL's notation. Raises UsageError.
+    Types of variables may be given in CEL's notation. `libraries`: those of library.EXTENSIONS that the language of
+    the specification is to have, too. Raises UsageError.
     """
     minor = None if kubernetes is None else parse_version(kubernetes)
-    functions = library.functions(minor, patches)
+    extensions = frozenset(libraries)
+    if extensions and minor is not None:
+        raise UsageError("a version of Kubernetes has libraries of its own: none can be added")
+    if unknown := sorted(extensions - library.EXTENSIONS):
+        raise UsageError(f"unknown library {unknown[0]!r}: expected {' or '.join(sorted(library.EXTENSIONS))}")
+    functions = library.functions(minor, patches, extensions)
     if minor is None:  # the specification orders numbers of different types only where a type is dyn
         functions = {name: tuple(o for o in overloads if not _crosses(o)) for name, overloads in functions.items()}
     types = types or {}
@@ -160,7 +174,7 @@ def declarations(
     typed = {
         name: parse_type(type, known) if isinstance(type, str) else type for name, type in (variables or {}).items()
     }
-    return Declarations(typed, functions, types, container, minor, patches)
+    return Declarations(typed, functions, types, container, minor, patches, extensions)
 
 
 def admission(

@@ -22,7 +22,7 @@ from admit.cel.ast import (
     Select,
 )
 from admit.cel.env import JSON_PATCH, NEWEST, Declarations, declarations
-from admit.cel.library import dispatch
+from admit.cel.library import dispatch, operation
 from admit.cel.types import Type, object_type
 from admit.cel.values import (
     ABSENT,
@@ -197,7 +197,7 @@ class _Evaluator:
                         values.append((yield operand, scope))
                 if attribute := _ATTRIBUTES.get(function):
                     return attribute(*values, self.strict)
-                return dispatch(function, values, self.within.kubernetes)
+                return dispatch(operation(function, node.overloads), values, self.within.kubernetes)
 
     def connective(self, terms: Iterable[tuple[Expr, Scope]], decisive: bool) -> Steps:
         """`&&` or `||` of the terms: one decisive term is enough, whichever others fail; else the first failure."""

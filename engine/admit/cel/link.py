@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
@@ -36,15 +36,20 @@ class Program(Protocol):
 
 class Environment:
     """What expressions may mention: the API server's language of a Kubernetes minor version, or, without one,
-    the language of the CEL specification; and variables with their types in CEL's notation (`dyn`, `list(string)`).
+    the language of the CEL specification, with further `libraries` of cel-go (lists, sets); and variables with their
+    types in CEL's notation (`dyn`, `list(string)`).
 
     Raises UsageError for a version or type that there is not.
     """
 
     def __init__(
-        self, kubernetes: str | None = None, variables: Mapping[str, str | Type] | None = None, container: str = ""
+        self,
+        kubernetes: str | None = None,
+        variables: Mapping[str, str | Type] | None = None,
+        container: str = "",
+        libraries: Iterable[str] = (),
     ) -> None:
-        self.declarations = declarations(kubernetes=kubernetes, variables=variables or {}, container=container)
+        self.declarations = declarations(kubernetes, variables, container=container, libraries=libraries)
 
     def compile(self, text: str | Source) -> Program:
         """The program of an expression. Raises CompileError with every issue of it."""
@@ -55,7 +60,11 @@ class Environment:
 def parse_in(declarations: Declarations, text: str | Source) -> Expr:
     """The expression's tree, in the syntax that the declarations allow."""
     return parse(
-        text, backquotes=declarations.backquotes, two_variable=declarations.two_variables, bind=declarations.bind
+        text,
+        backquotes=declarations.backquotes,
+        two_variable=declarations.two_variables,
+        sort_by=declarations.sort_by,
+        bind=declarations.bind,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from admit.cel import grammar, literals
 from admit.cel.ast import (
+    SORTED,
     Bind,
     Call,
     Comprehension,
@@ -63,12 +64,13 @@ def parse(
     optional_syntax: bool = True,
     backquotes: bool = False,
     two_variable: bool = True,
+    sort_by: bool = True,
     bind: bool = False,
 ) -> Expr:
     """The expression, macros expanded into nodes of their own.
 
     `optional_syntax`: `a.?b`, `a[?b]`, `[?a]`, `{?a: b}`, optMap and optFlatMap; `backquotes`: a.`b-c`;
-    `two_variable`: the macros with two variables; `bind`: cel.bind.
+    `two_variable`: the macros with two variables; `sort_by`: sortBy; `bind`: cel.bind.
     Raises CompileError.
     """
     source = text if isinstance(text, Source) else Source(text)
@@ -76,7 +78,7 @@ def parse(
     if size > MAX_SIZE:
         message = f"expression code point size exceeds limit: size: {size}, limit {MAX_SIZE}"
         raise CompileError([_limit(message, source)])
-    syntax = _Syntax(macros, optional_syntax, backquotes, macros and two_variable, macros and bind)
+    syntax = _Syntax(macros, optional_syntax, backquotes, macros and two_variable, macros and sort_by, macros and bind)
     return _own_reader().read(source, syntax)
 
 
@@ -86,6 +88,7 @@ class _Syntax:
     optional: bool
     backquotes: bool
     two_variable: bool
+    sort_by: bool
     bind: bool
 
 
@@ -384,6 +387,8 @@ class _Reader:
             case var, body if name in ("optMap", "optFlatMap") and self.syntax.optional:
                 variable = self._name(var, f"{name}() variable name must be a simple identifier")
                 return OptMap(target, variable, body, flat=name == "optFlatMap", span=span)
+            case var, key if name == "sortBy" and self.syntax.sort_by:
+                return self._sort_by(target, var, key, span)
             case var, value, body if name == "bind" and self.syntax.bind and target == Ident("cel"):
                 variable = self._name(var, "cel.bind() variable names must be simple identifiers")
                 return Bind(variable, value, body, span=span)
@@ -398,6 +403,14 @@ class _Reader:
                 return Comprehension(name, target, first, condition, result, second, span=span)
             case _:
                 return None
+
+    def _sort_by(self, target: Expr, var: Expr, key: Expr, span: Span) -> Expr:
+        if isinstance(target, Literal | MapExpr | Message):
+            message = "sortBy can only be applied to a list, identifier, comprehension, call or select expression"
+            return self._wrong(message, target.span)
+        items = Ident(SORTED, span=span)
+        keys = Comprehension("map", items, self._variable(var), None, key, span=span)
+        return Bind(SORTED, target, Call("@sortByAssociatedKeys", (keys,), items, span=span), span=span)
 
     def _variable(self, node: Expr, message: str = "argument is not an identifier") -> str:
         name = self._name(node, message)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import combinations, groupby
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import re2
 
@@ -54,6 +54,26 @@ def plan(pattern: str) -> Matcher:
     return Matcher("re", text, compiled.match if all(map(_anchored, alternatives)) else compiled.search)
 
 
+def find_all(text: str, pattern: str, most: int = -1) -> list[str]:
+    """What the pattern matches, from left to right, at most so many if the number is not negative.
+
+    As in Go, nothing is no match where the one before ends. Raises EvaluationError with Go's text.
+    """
+    search, octets = _re2_compiled(pattern).search, encoded(text)
+    found: list[str] = []
+    at, last = 0, -1
+    while at <= len(octets) and len(found) != most and (match := search(octets, at)):
+        start, end = match.span()
+        if start != end or start != last:
+            found.append(octets[start:end].decode())
+        at, last = end, end
+        if start == end:
+            at += 1
+            while at < len(octets) and octets[at] & 0xC0 == 0x80:  # to the next character
+                at += 1
+    return found
+
+
 def encoded(text: str) -> bytes:
     """UTF-8, with U+FFFD for lone surrogates, as Go reads them."""
     try:
@@ -76,16 +96,20 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _re2_search(pattern: str) -> Callable[[str], bool]:
+    search = _re2_compiled(pattern).search
+    return lambda text: search(encoded(text)) is not None  # with bytes it need not translate offsets
+
+
+@lru_cache(maxsize=128)
+def _re2_compiled(pattern: str) -> Any:
     if "\\C" in re.sub(r"\\Q.*?(\\E|\Z)|\\[^C]", "", pattern, flags=re.DOTALL):  # Go has no \C
         raise EvaluationError("error parsing regexp: invalid escape sequence: `\\C`")
     options = re2.Options()
     options.log_errors = False
     try:
-        compiled = re2.compile(encoded(pattern), options)
+        return re2.compile(encoded(pattern), options)
     except re2.error as error:
         raise EvaluationError(f"error parsing regexp: {_in_go(error)}") from None
-    search = compiled.search
-    return lambda text: search(encoded(text)) is not None  # with bytes it need not translate offsets
 
 
 def _in_go(error: Exception) -> str:

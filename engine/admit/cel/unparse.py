@@ -66,6 +66,11 @@ def _text(node: Expr, rank: int = 0) -> str:
             names = var if var2 is None else f"{var}, {var2}"
             bodies = [_text(body) for body in (node.condition, node.result) if body is not None]
             return f"{_text(node.range, _MEMBER)}.{macro}({names}, {', '.join(bodies)})"
+        case Bind(
+            value=target,
+            body=Call(function="@sortByAssociatedKeys", args=(Comprehension(var=var, result=key),)),
+        ) if key is not None:
+            return f"{_text(target, _MEMBER)}.sortBy({var}, {_text(key)})"
         case Bind(var=var, value=value, body=body):
             return f"cel.bind({var}, {_text(value)}, {_text(body)})"
         case OptMap(target=target, var=var, body=body, flat=flat):

@@ -16,7 +16,7 @@ from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Lite
 from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
 from admit.cel.emit.names import Numbering, Renamer
 from admit.cel.emit.native import NATIVE
-from admit.cel.library import dispatcher, result_of
+from admit.cel.library import dispatcher, operation, result_of
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import Kind, Type
 from admit.source import UNKNOWN, Span
@@ -555,7 +555,8 @@ class Emitter:
         native = NATIVE.get(node.function)
         made = None if native is None else native(self.frame, span, operands)
         if made is None:
-            call = self.frame.helper(dispatcher(node.function, self.kubernetes), _word(node.function))
+            called = dispatcher(operation(node.function, node.overloads), self.kubernetes)
+            call = self.frame.helper(called, _word(node.function))
             code = quote("call()", span, call=call)
             assert isinstance(code, ast.Call)
             code.args = [operand.code for operand in operands]

@@ -55,6 +55,9 @@ class Overload:
     fails: tuple[tuple[str, str], ...] = ()
 
 
+EXTENSIONS = frozenset(("lists", "sets"))
+"""Libraries of cel-go that the CEL specification's environment has only if asked to."""
+
 _Function = TypeVar("_Function", bound=Callable[..., Value])
 
 
@@ -92,13 +95,19 @@ def overload(
 
 
 @lru_cache
-def functions(kubernetes: int | None, patches: bool = False) -> Mapping[str, tuple[Overload, ...]]:
+def functions(
+    kubernetes: int | None, patches: bool = False, libraries: frozenset[str] = frozenset()
+) -> Mapping[str, tuple[Overload, ...]]:
     """What a program may call: in a Kubernetes minor, or (None) in the CEL specification's environment.
 
-    `patches`: with the functions that only the expressions of mutations have.
+    `patches`: with the functions that only the expressions of mutations have; `libraries`: with those of these
+    EXTENSIONS, which the specification's environment has not by itself.
     """
+    hidden = set() if patches else {"jsonpatch"}
+    if kubernetes is None:
+        hidden |= EXTENSIONS - libraries
     known = {
-        name: tuple(o for o in overloads if o.declared and (patches or o.library != "jsonpatch"))
+        name: tuple(o for o in overloads if o.declared and o.library not in hidden)
         for name, overloads in _known(kubernetes).items()
     }
     return {name: overloads for name, overloads in known.items() if overloads}
@@ -111,8 +120,11 @@ def dispatch(function: str, args: Sequence[Value], kubernetes: int | None = None
 
 @lru_cache(maxsize=1024)
 def dispatcher(function: str, kubernetes: int | None = None) -> Callable[..., Value]:
-    """`dispatch` for one function."""
-    overloads = _known(kubernetes).get(function, ())
+    """`dispatch` for one function, or for what `operation` made of it."""
+    known = _known(kubernetes)
+    overloads = known.get(function) or tuple(o for o in known.get("sum", ()) if o.id == function)
+    if overloads:
+        function = overloads[0].function
 
     def call(*args: Value) -> Value:
         for candidate in overloads:
@@ -121,6 +133,11 @@ def dispatcher(function: str, kubernetes: int | None = None) -> Callable[..., Va
         raise no_such_overload(function, args)
 
     return call
+
+
+def operation(function: str, overloads: Sequence[Overload]) -> str:
+    """The function; of `sum`, the overload's id where the checker left one, which tells the sum of an empty list."""
+    return overloads[0].id if function == "sum" and len(overloads) == 1 else function
 
 
 @lru_cache(maxsize=1024)
@@ -138,17 +155,17 @@ def no_such_overload(function: str, args: Sequence[Value]) -> EvaluationError:
     types = [type_of(arg).name for arg in args]
     if function in _UNNAMED:
         return EvaluationError("no such overload")
-    if function in _OPERANDS or function not in _known(None):
+    if function in _OPERANDS or all(function != overload.function for overload in _declared):
         named = not types or (types[0] not in _OPERANDS.get(function, ()) and types[0] not in _RECEIVERS)
         return EvaluationError(f"no such overload: {function}" if named else "no such overload")
     return EvaluationError(f"no such overload: {function}({', '.join(types)})")
 
 
 _MODULES = (  # these import this one
-    *("standard", "optional", "extensions", "formatting", "lists", "jsonpatch"),
-    *("addresses", "quantity", "semver", "urls"),
+    *("standard", "optional", "extensions", "formatting", "lists", "sets", "jsonpatch"),
+    *("addresses", "quantity", "regexes", "semver", "urls"),
 )
-_SPECIFICATION = ("standard", "optional", "strings")  # the libraries of the CEL specification's environment
+_SPECIFICATION = frozenset(("standard", "optional", "strings"))
 _declared: list[Overload] = []
 
 
@@ -158,7 +175,8 @@ def _known(kubernetes: int | None) -> Mapping[str, tuple[Overload, ...]]:
     for module in _MODULES:
         import_module(f"{__name__}.{module}")
     if kubernetes is None:
-        ordinary = [o for o in _declared if o.since is not None and o.until is None and o.library in _SPECIFICATION]
+        libraries = _SPECIFICATION | EXTENSIONS
+        ordinary = [o for o in _declared if o.since is not None and o.until is None and o.library in libraries]
         chosen = {o.id: o for o in (*ordinary, *(o for o in _declared if o.since is None))}.values()
     else:
         chosen = {o.id: o for o in _declared if o.since is not None and _holds(o, kubernetes)}.values()
@@ -187,7 +205,7 @@ _OPERANDS: dict[str, frozenset[str]] = {
     "-_": frozenset(("bool", "double", "int")),
     **dict.fromkeys(("_<_", "_<=_", "_>_", "_>=_"), _ORDERED),
     "size": frozenset(("bytes", "list", "map")),
-    "matches": frozenset(),
+    **dict.fromkeys(("matches", "sort", "@sortByAssociatedKeys"), frozenset[str]()),
 }
 
 
