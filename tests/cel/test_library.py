@@ -27,7 +27,7 @@ def overloads() -> Iterator[tuple[int | None, Overload]]:
 
 def evaluated(text: str, kubernetes: int | None) -> Value:
     within = declarations(None if kubernetes is None else f"1.{kubernetes}", {})
-    return evaluate(check(parse(text), within), {}, within)
+    return evaluate(check(parse(text, bind=within.bind), within), {}, within)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,7 @@ VERSIONS = [
     ("first", 33, None),
     ("unwrapOpt", 33, None),
     ("strings.quote", 29, None),
+    ("format", 29, None),
 ]
 
 
@@ -80,7 +81,7 @@ def test_versions(function: str, since: int, until: int | None) -> None:
 
 def test_specification_only() -> None:
     """What is only the specification's, and what the specification has otherwise, and later."""
-    assert "reverse" in functions(None) and "format" not in functions(None)
+    assert "reverse" in functions(None) and "reverse" not in functions(33)
     strings = {overload.id for minor in range(28, 38) for overload in functions(minor).get("reverse", ())}
     assert strings == {"list_reverse"}
 

@@ -20,8 +20,10 @@ Case: TypeAlias = dict[str, Any]
 FILES = (
     "basic",
     "bindings_ext",
+    "block_ext",
     "comparisons",
     "conversions",
+    "encoders_ext",
     "fields",
     "fp_math",
     "integer_math",
@@ -29,11 +31,13 @@ FILES = (
     "logic",
     "macros",
     "macros2",
+    "math_ext",
     "namespace",
     "optionals",
     "parse",
     "plumbing",
     "string",
+    "string_ext",
     "timestamps",
 )
 PATHS = [f"cel-spec/{name}.json" for name in FILES]

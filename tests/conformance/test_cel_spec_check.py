@@ -17,6 +17,7 @@ from admit.errors import CompileError
 FILES = (
     *("basic", "logic", "comparisons", "fields", "integer_math", "fp_math", "string", "lists", "macros", "parse"),
     *("plumbing", "namespace", "conversions", "optionals", "bindings_ext", "macros2", "timestamps"),
+    *("block_ext", "encoders_ext", "math_ext", "string_ext"),
 )
 
 # cel-go, which is what Kubernetes runs, takes null for the more general of null and another type.

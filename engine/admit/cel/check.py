@@ -38,6 +38,7 @@ from admit.cel.ast import (
 )
 from admit.cel.env import SORT_BY_SINCE, TWO_VARIABLES_SINCE, Declarations
 from admit.cel.library import Overload, dispatch
+from admit.cel.library.formatting import check_format
 from admit.cel.types import (
     BOOL,
     BYTES,
@@ -489,6 +490,8 @@ class _Checker:
                 exempt = exempt or node.function == "format"
                 if self.declarations.checked_literals:
                     self._try_literal(node)
+                if self.declarations.checked_formats:
+                    self._try_format(node)
             elif self.declarations.homogeneous and not exempt:
                 self._check_homogeneous(node)
             pending.extend((child, exempt) for child in children(node))
@@ -504,6 +507,17 @@ class _Checker:
                     regex.find_all("", pattern)
                 except EvaluationError as error:
                     self.report(argument.span, f"program instantiation failed: {error}")
+
+    def _try_format(self, node: Call) -> None:
+        """Reports a literal format that does not fit the literal list of what goes into it."""
+        match node:
+            case Call("format", (ListExpr(items=items),), Literal(kind="string", value=text)):
+                try:
+                    check_format(text, items, plain=self.declarations.kubernetes is None)
+                except EvaluationError as error:
+                    self.report(error.span or node.span, str(error))
+            case _:
+                pass
 
     def _try_literal(self, node: Call) -> None:
         """Reports a literal that is no duration, timestamp or pattern; of `matches(a, b)`, as cel-go, `a` is tried."""

@@ -71,6 +71,11 @@ class Declarations:
         return self.kubernetes is not None and self.kubernetes >= 29
 
     @property
+    def checked_formats(self) -> bool:
+        """Literal formats of `format` are tried by the checker on literal lists."""
+        return self.kubernetes is None or self.kubernetes >= 31
+
+    @property
     def two_variables(self) -> bool:
         """Comprehensions of two variables, transformList and its kin."""
         return self.kubernetes is None or self.kubernetes >= TWO_VARIABLES_SINCE

@@ -54,6 +54,7 @@ _OPERAND_ENDS = frozenset({
     "IDENTIFIER", "ESC_IDENTIFIER", "NUM_INT", "NUM_UINT", "NUM_FLOAT", "STRING", "BYTES", "TRUE", "FALSE", "NULL",
     "RPAREN", "RBRACKET", "RBRACE",
 })  # fmt: skip
+_EXTREMES = {"greatest": "math.@max", "least": "math.@min"}
 _TRANSFORMATIONS = frozenset({"transformList", "transformMap", "transformMapEntry"})
 
 
@@ -70,7 +71,8 @@ def parse(
     """The expression, macros expanded into nodes of their own.
 
     `optional_syntax`: `a.?b`, `a[?b]`, `[?a]`, `{?a: b}`, optMap and optFlatMap; `backquotes`: a.`b-c`;
-    `two_variable`: the macros with two variables; `sort_by`: sortBy; `bind`: cel.bind.
+    `two_variable`: the macros with two variables; `sort_by`: sortBy; `bind`: cel.bind, cel.block and
+    what goes with it, math.greatest and math.least.
     Raises CompileError.
     """
     source = text if isinstance(text, Source) else Source(text)
@@ -368,6 +370,8 @@ class _Reader:
         span = self._after(target, at, end)
         if self.syntax.macros and (node := self._macro(target, function, args, span)):
             return node
+        if self.syntax.bind and (node := self._extension(target, function, args, span)):
+            return node
         return Call(function, args, target, span=span)
 
     # Macros
@@ -389,9 +393,6 @@ class _Reader:
                 return OptMap(target, variable, body, flat=name == "optFlatMap", span=span)
             case var, key if name == "sortBy" and self.syntax.sort_by:
                 return self._sort_by(target, var, key, span)
-            case var, value, body if name == "bind" and self.syntax.bind and target == Ident("cel"):
-                variable = self._name(var, "cel.bind() variable names must be simple identifiers")
-                return Bind(variable, value, body, span=span)
             case var, var2, predicate if name in _QUANTIFIERS2 and self.syntax.two_variable:
                 first, second = self._variables(var, var2)
                 return Comprehension(name, target, first, predicate, None, second, span=span)
@@ -403,6 +404,41 @@ class _Reader:
                 return Comprehension(name, target, first, condition, result, second, span=span)
             case _:
                 return None
+
+    def _extension(self, target: Expr, name: str, args: tuple[Expr, ...], span: Span) -> Expr | None:
+        """The node of a macro that is written as a function of `cel` or `math`; None for what is a call."""
+        if target == Ident("math") and name in _EXTREMES:
+            return self._extreme(f"math.{name}()", _EXTREMES[name], target, args, span)
+        if target != Ident("cel"):
+            return None
+        match name, args:
+            case "bind", (var, value, body):
+                variable = self._name(var, "cel.bind() variable names must be simple identifiers")
+                return Bind(variable, value, body, span=span)
+            case "block", (ListExpr(items=items), body):
+                for i, item in reversed(tuple(enumerate(items))):
+                    body = Bind(f"@index{i}", item, body, span=span)
+                return body
+            case "index", (Literal(kind="int", value=int(index)),):
+                return Ident(f"@index{index}", span=span)
+            case (("iterVar" | "accuVar"), (Literal(kind="int", value=depth), Literal(kind="int", value=index))):
+                return Ident(f"@{'it' if name == 'iterVar' else 'ac'}:{depth}:{index}", span=span)
+        return None
+
+    def _extreme(self, macro: str, function: str, target: Expr, args: tuple[Expr, ...], span: Span) -> Expr:
+        """math.greatest or math.least: one number, a list of them, or any number of them."""
+        match args:
+            case ():
+                return self._wrong(f"{macro} requires at least one argument", target.span)
+            case (ListExpr(items=(_, *_) as items),) if all(map(_may_be_number, items)):
+                pass
+            case (argument,) if not _may_be_number(argument):
+                return self._wrong(f"{macro} invalid single argument value", argument.span)
+            case _:
+                for argument in args:
+                    if not _may_be_number(argument):
+                        return self._wrong(f"{macro} simple literal arguments must be numeric", argument.span)
+        return Call(function, args if len(args) < 3 else (ListExpr(args, span=span),), span=span)
 
     def _sort_by(self, target: Expr, var: Expr, key: Expr, span: Span) -> Expr:
         if isinstance(target, Literal | MapExpr | Message):
@@ -490,6 +526,12 @@ class _Reader:
         name, at, *rest, end = parts
         fields = tuple(part for part in rest if isinstance(part, FieldInit))
         return Message(_dotted(name), fields, span=self._after(name, at, end))
+
+
+def _may_be_number(node: Expr) -> bool:
+    if isinstance(node, Literal):
+        return node.kind in ("int", "uint", "double")
+    return not isinstance(node, ListExpr | MapExpr | Message)
 
 
 def _dotted(name: Expr) -> str:

@@ -45,12 +45,12 @@ def _text(node: Expr, rank: int = 0) -> str:
             text = _operation(node)
             return f"({text})" if _RANKS[function] < rank else text
         case Call(function=function, args=args, target=target):
-            name = function if target is None else f"{_text(target, _MEMBER)}.{function}"
+            name = _EXTREMES.get(function, function) if target is None else f"{_text(target, _MEMBER)}.{function}"
             return f"{name}({', '.join([_text(arg) for arg in args])})"
         case Literal(value=value):
             return _value(value)
         case Ident(name=name, absolute=absolute):
-            return f".{name}" if absolute else name
+            return f".{name}" if absolute else _name(name)
         case Select(operand=operand, field=field, test=test):
             text = f"{_text(operand, _MEMBER)}.{_field(field)}"
             return f"has({text})" if test else text
@@ -63,7 +63,7 @@ def _text(node: Expr, rank: int = 0) -> str:
             texts = [f"{'?' * init.optional}{_field(init.field)}: {_text(init.value)}" for init in fields]
             return f"{name}{{{', '.join(texts)}}}"
         case Comprehension(macro=macro, var=var, var2=var2):
-            names = var if var2 is None else f"{var}, {var2}"
+            names = _name(var) if var2 is None else f"{_name(var)}, {_name(var2)}"
             bodies = [_text(body) for body in (node.condition, node.result) if body is not None]
             return f"{_text(node.range, _MEMBER)}.{macro}({names}, {', '.join(bodies)})"
         case Bind(
@@ -71,12 +71,22 @@ def _text(node: Expr, rank: int = 0) -> str:
             body=Call(function="@sortByAssociatedKeys", args=(Comprehension(var=var, result=key),)),
         ) if key is not None:
             return f"{_text(target, _MEMBER)}.sortBy({var}, {_text(key)})"
+        case Bind(var="@index0"):
+            return _block(node)
         case Bind(var=var, value=value, body=body):
             return f"cel.bind({var}, {_text(value)}, {_text(body)})"
         case OptMap(target=target, var=var, body=body, flat=flat):
             return f"{_text(target, _MEMBER)}.{'optFlatMap' if flat else 'optMap'}({var}, {_text(body)})"
         case _:
             assert_never(node)
+
+
+def _block(node: Expr) -> str:
+    items: list[str] = []
+    while isinstance(node, Bind) and node.var == f"@index{len(items)}":
+        items.append(_text(node.value))
+        node = node.body
+    return f"cel.block([{', '.join(items)}], {_text(node)})"
 
 
 def _operation(node: Call) -> str:
@@ -102,6 +112,17 @@ def _operation(node: Call) -> str:
             return function[0] + text
         case _:
             raise AssertionError(f"no operation: {node}")
+
+
+_EXTREMES = {"math.@max": "math.greatest", "math.@min": "math.least"}
+
+
+def _name(name: str) -> str:
+    """The name of a variable; those of cel.block are written as calls."""
+    if found := re.fullmatch(r"@(index|it:|ac:)(\d+)(?::(\d+))?", name):
+        function = {"index": "index", "it:": "iterVar", "ac:": "accuVar"}[found[1]]
+        return f"cel.{function}({', '.join(filter(None, found.groups()[1:]))})"
+    return name
 
 
 _IDENTIFIER = re.compile(r"(?!(?:true|false|null|in)\Z)[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -139,6 +160,8 @@ def _value(value: Value) -> str:
             return f"timestamp('{value}')"
         case Type():
             return str(value)
+        case _ if type(value).__name__ == "NamedFormat":
+            return f"format.{value}()"
         case _:  # quantity('1Gi'), ip('::1'), ...: named for the function that makes it
             return f"{type(value).__name__.lower()}({_quoted(str(value))})"
 

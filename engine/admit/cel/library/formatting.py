@@ -1,13 +1,16 @@
-"""`string.format` as Kubernetes has it: cel-go's first formatter, in American English."""
+"""`string.format`: as Kubernetes has it, which is cel-go's first formatter, in American English; and as the
+specification has it."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 
+from admit.cel.ast import Expr, ListExpr, MapExpr
 from admit.cel.library import overload
-from admit.cel.types import Type
+from admit.cel.types import Kind, Type
 from admit.cel.values import Duration, Map, Timestamp, Uint, Value, bounded, display, format_double, type_of
 from admit.errors import EvaluationError
 
@@ -30,6 +33,72 @@ from admit.errors import EvaluationError
 @bounded
 def format_string(text: str, args: Sequence[Value]) -> str:
     """The text with each clause (%s %d %f %e %b %o %x %X) replaced by what the list has for it, in order."""
+    return _expanded(text, len(args), lambda clause, precision, at: _formatted(clause, precision, args[at]))
+
+
+@overload(
+    "string.format(list(dyn)) -> string",
+    "'%s has %d'.format(['pod', 2.5]) == 'pod has 2.5'",
+    "'%.2f %e'.format([1234.5, 1]) == '1234.50 1.000000e+00'",
+    "'%s'.format([{'b': [1.5], 'a': null}]) == '{a: null, b: [1.5]}'",
+    id="string_format",
+    since=None,
+    fails={
+        "'%o'.format([dyn('a')])": "error during formatting: octal clause can only be used on ints and uints, "
+        "was given string",
+    },
+)
+@bounded
+def format_plainly(text: str, args: Sequence[Value]) -> str:
+    """The text with each clause (%s %d %f %e %b %o %x %X) replaced by what the list has for it, in order."""
+    return _expanded(text, len(args), lambda clause, precision, at: _plainly(clause, precision, args[at]))
+
+
+def check_format(text: str, args: Sequence[Expr], plain: bool) -> None:
+    """Tries a format on checked expressions; `plain`: as the specification has it.
+
+    Raises EvaluationError, with the span of an expression that is of the wrong type.
+    """
+    wanted, accepted = (_WANTED_PLAINLY, _ACCEPTED_PLAINLY) if plain else (_WANTED, _ACCEPTED)
+    used = set()
+
+    def tried(clause: str, _: int, at: int) -> str:
+        used.add(at)
+        wrong = _unfit(args[at], accepted[clause], deep=clause == "s")
+        if wrong is not None:
+            failure = _failure(f"{wanted[clause]}, was given {_type(wrong).name}")
+            failure.span = wrong.span
+            raise failure
+        return ""
+
+    _expanded(text, len(args), tried, static=True)
+    if len(args) > len(used):
+        counts = f"(expected {len(used)}, got {len(args)})"
+        raise EvaluationError(f"too many arguments supplied to string.format {counts}")
+
+
+def _unfit(node: Expr, accepted: frozenset[str], deep: bool) -> Expr | None:
+    """The expression whose type a clause does not take; of a list or map literal it may be one within."""
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        if _type(each).name not in accepted and _type(each).kind is not Kind.DYN:
+            return each
+        match each:
+            case ListExpr(items=items) if deep:
+                pending.extend(reversed(items))
+            case MapExpr(entries=entries) if deep:
+                pending.extend(part for entry in reversed(entries) for part in (entry.value, entry.key))
+    return None
+
+
+def _type(node: Expr) -> Type:
+    assert node.type is not None
+    return node.type.params[0] if node.type.kind is Kind.WRAPPER else node.type
+
+
+def _expanded(text: str, count: int, formatted: Callable[[str, int, int], str], static: bool = False) -> str:
+    """The text with what is made of each clause, its precision and its number."""
     parts: list[str] = []
     used = end = 0
     while (start := text.find("%", end)) >= 0:
@@ -38,12 +107,13 @@ def format_string(text: str, args: Sequence[Value]) -> str:
             parts.append("%")
             end = start + 2
             continue
-        if used >= len(args):
+        ended = start + 1 == len(text)
+        if used >= count and not (static and ended):
             raise EvaluationError(f"index {used} out of range")
-        if start + 1 == len(text):
+        if ended:
             raise EvaluationError("unexpected end of string")
         precision, clause, end = _clause(text, start + 1)
-        parts.append(_formatted(clause, precision, args[used]))
+        parts.append(formatted(clause, precision, used))
         used += 1
     return "".join((*parts, text[end:]))
 
@@ -103,6 +173,30 @@ _WANTED = {
     "s": "string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations,"
     " and timestamps",
 }
+
+
+_INTEGERS = frozenset(("int", "uint"))
+_SHOWN = _INTEGERS | {
+    *("list", "map", "double", "bool", "string", "bytes", "type", "null_type"),
+    *("google.protobuf.Timestamp", "google.protobuf.Duration"),
+}
+_ACCEPTED = {
+    **dict.fromkeys("do", _INTEGERS),
+    **dict.fromkeys("fe", frozenset(("double", "string"))),
+    "b": _INTEGERS | {"bool"},
+    **dict.fromkeys("xX", _INTEGERS | {"string", "bytes"}),
+    "s": _SHOWN,
+}
+_WANTED_PLAINLY = {
+    "d": "decimal clause can only be used on ints, uints, and doubles",
+    "f": "fixed-point clause can only be used on ints, uints, and doubles",
+    "e": "scientific clause can only be used on ints, uints, and doubles",
+    "b": "only ints, uints, and bools can be formatted as binary",
+    "o": "octal clause can only be used on ints and uints",
+    **dict.fromkeys("xX", "only ints, uints, bytes, and strings can be formatted as hex"),
+    "s": _WANTED["s"],
+}
+_ACCEPTED_PLAINLY = {**_ACCEPTED, **dict.fromkeys("dfe", _INTEGERS | {"double"})}
 
 
 def _failure(message: str) -> EvaluationError:
@@ -194,3 +288,45 @@ def _escaped(char: str) -> str:
 
 _ESCAPES = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"}
 _ESCAPES |= {"\\": r"\\", '"': r"\""}
+
+
+# The specification's
+
+
+def _plainly(clause: str, precision: int, value: Value) -> str:
+    match clause:
+        case "s":
+            return _plain(value)
+        case "d" if type(value) is float:
+            return _plain(value)
+        case "f" | "e" if type(value) in (int, Uint, float):
+            number = float(value)
+            return f"{number:.{precision}{clause}}" if math.isfinite(number) else _plain(number)
+        case "b" | "o" | "d" | "x" | "X" if type(value).__name__ in ("int", "Uint", "bool", "str", "bytes"):
+            if _ACCEPTED[clause] & {type_of(value).name}:
+                return _formatted(clause, precision, value)
+    raise _failure(f"{_WANTED_PLAINLY[clause]}, was given {type_of(value).name}")
+
+
+def _plain(value: Value) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool() | int() | str():
+            return display(value)
+        case float():
+            if not math.isfinite(value):
+                return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+            return f"{Decimal(repr(value)).normalize():f}"
+        case bytes():
+            return _text(value)
+        case list():
+            return f"[{', '.join(map(_plain, value))}]"
+        case dict() | Map():
+            entries = sorted(((_plain(key), _plain(item)) for key, item in value.items()), key=lambda entry: entry[0])
+            return f"{{{', '.join(f'{key}: {item}' for key, item in entries)}}}"
+        case Timestamp(nanoseconds=nanoseconds):
+            return str(Timestamp(nanoseconds))
+        case Duration() | Type():
+            return str(value)
+    raise _failure(f"{_WANTED['s']}, was given {type_of(value).name}")
