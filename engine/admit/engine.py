@@ -23,6 +23,7 @@ from admit.plan.params import ByKind, by_kind, params_of
 from admit.plan.run import Failure, Runner, Scope, failed_text
 from admit.rules import model
 from admit.rules.lower import Bound
+from admit.rules.workloads import WORKLOADS
 
 Clock: TypeAlias = Callable[[], datetime]
 Way: TypeAlias = Literal["mutate", "validate"]
@@ -96,11 +97,7 @@ class Engine:
     ) -> Decision:
         """The decision on a request that has been read; `deadline` is a time of `time.monotonic`."""
         key = request.resource, request.sub_resource, request.operation, not request.namespace, binding
-        linked = self._routes.get(key)
-        if linked is None:
-            linked = _Linked.of(self, Route.of(request), binding)
-            if len(self._routes) < MOST_PLANS:
-                self._routes[key] = linked
+        linked = self._routes.get(key) or self._link(Route.of(request), binding)
         mutating = route == "mutate"
         if linked.settled:
             judge = linked.quiet if mutating else linked.holds
@@ -127,10 +124,25 @@ class Engine:
         parts = judge.projection.parts(asked.object, asked.oldObject)
         return asked.uid if parts is not None and judge.fused(*parts) else None
 
+    def warm(self, seconds: float = 5.0) -> None:
+        """Plans what concerns pods and workloads, for about so long at most, so that no first request has to wait."""
+        end = time.monotonic() + seconds
+        for operation in ("CREATE", "UPDATE"):
+            for kind in WORKLOADS:
+                if time.monotonic() < end:
+                    self._link(Route(kind.group, kind.version, kind.resource, kind.subresource, operation, True), None)
+
     def plan(self, route: Route, binding: str | None = None) -> tuple[Plan, Judge]:
         """What is done on a route, and the function of what must hold for nothing more to be done; for `explain`."""
         linked = _Linked.of(self, route, binding)
         return linked.plan, linked.quiet
+
+    def _link(self, route: Route, binding: str | None) -> _Linked:
+        linked = _Linked.of(self, route, binding)
+        if len(self._routes) < MOST_PLANS:
+            resource = route.group, route.version, route.resource
+            self._routes[resource, route.subresource, route.operation, not route.namespaced, binding] = linked
+        return linked
 
     def _scope(self, request: Request, uses: frozenset[str]) -> dict[str, Value]:
         """PARAMETERS of which those that are not used are null."""

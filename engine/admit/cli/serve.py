@@ -50,4 +50,7 @@ def command(rules: tuple[str, ...], kubernetes: str, **options: Any) -> None:
     RULES are folders, rule files and names of policies of the library. Each option can be given in the environment
     too: ADMIT_SERVE_PORT for --port.
     """
-    serve_webhook(engine_of(rules, kubernetes), Configuration(**options), click.echo)
+    configuration = Configuration(**options)
+    engine = engine_of(rules, kubernetes)
+    engine.warm()
+    serve_webhook(engine, configuration, click.echo)
