@@ -189,11 +189,13 @@ def admission(
     variables: Mapping[str, Type] | None = None,
     also: Mapping[str, Type | str] | None = None,
     patches: bool = False,
+    authorizer: bool = False,
 ) -> Declarations:
     """What an expression of an admission policy may mention.
 
     `variables` are the composed variables declared so far, None where there are none (matchConditions); `also` are
-    variables beyond the API server's; `patches`: in the expression of a mutation. Raises UsageError.
+    variables beyond the API server's; `patches`: in the expression of a mutation; `authorizer`: everywhere but in
+    messages. Raises UsageError.
     Source: k8s.io/apiserver, plugin/policy/validating and plugin/policy/mutating.
     """
     types = dict(_ADMISSION_TYPES)
@@ -205,6 +207,9 @@ def admission(
     }
     if params:
         declared["params"] = DYN
+    if authorizer:
+        declared["authorizer"] = object_type("kubernetes.authorization.Authorizer")
+        declared["authorizer.requestResource"] = object_type("kubernetes.authorization.ResourceCheck")
     if variables is not None:
         types["kubernetes.variables"] = {name: _composed(type) for name, type in variables.items()}
         declared["variables"] = object_type("kubernetes.variables")

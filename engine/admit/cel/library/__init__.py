@@ -163,7 +163,7 @@ def no_such_overload(function: str, args: Sequence[Value]) -> EvaluationError:
 
 _MODULES = (  # these import this one
     *("standard", "optional", "extensions", "formatting", "lists", "sets", "jsonpatch"),
-    *("addresses", "encoders", "formats", "math", "quantity", "regexes", "semver", "urls"),
+    *("addresses", "authorization", "encoders", "formats", "math", "quantity", "regexes", "semver", "urls"),
 )
 _SPECIFICATION = frozenset(("standard", "optional", "strings"))
 _declared: list[Overload] = []
