@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+EXAMPLES ?= 5000
+SEED ?=
 
-.PHONY: help demo test check bench
+.PHONY: help demo test check fuzz bench
 .DELETE_ON_ERROR:
 
 help:  ## list the verbs
@@ -21,6 +23,9 @@ check: $(VENV)/.dev  ## lint, format, types, and the direction of imports
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
+
+fuzz: $(VENV)/.dev  ## random expressions, held against the API server's own CEL (needs Go); EXAMPLES=N, SEED=N
+	@$(BIN)/python -m tests.oracle.compare $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.bench  ## expressions, rule sets and the server, side by side with their peers
 	@$(BIN)/python bench/cel.py
