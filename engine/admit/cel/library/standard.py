@@ -105,7 +105,7 @@ _declare_order("_<=_", le, "Whether the first is less, or equal.", "1 <= 1", "dy
 _declare_order("_>_", gt, "Whether the first is greater.", "2 > 1", "b'b' > b'a'")
 _declare_order("_>=_", ge, "Whether the first is greater, or equal.", "1 >= 1", "duration('1m') >= duration('60s')")
 
-# Arithmetic
+# Arithmetic, the overloads in cel-go's order: of a type yet unknown to the checker, the first that fits decides
 
 
 def _int(value: int) -> int:
@@ -134,41 +134,13 @@ def _remainder(a: int, b: int) -> int:
     return abs(a) % abs(b) * (-1 if a < 0 else 1)
 
 
-@overload("_+_(int, int) -> int", "1 + 2 == 3", fails={"9223372036854775807 + 1": "integer overflow"})
-def add_int(a: int, b: int) -> int:
-    """The sum."""
-    return _int(a + b)
-
-
-@overload("_+_(uint, uint) -> uint", "1u + 2u == 3u")
-def add_uint(a: Uint, b: Uint) -> Uint:
-    """The sum."""
-    return _uint(a + b)
-
-
-@overload("_+_(double, double) -> double", "1.5 + 2.0 == 3.5")
-@overload("_+_(string, string) -> string", "'a' + 'b' == 'ab'")
-@overload("_+_(bytes, bytes) -> bytes", "b'a' + b'b' == b'ab'")
 @overload("_+_(list(A), list(A)) -> list(A)", "[1] + [2, 3] == [1, 2, 3]")
+@overload("_+_(string, string) -> string", "'a' + 'b' == 'ab'")
+@overload("_+_(double, double) -> double", "1.5 + 2.0 == 3.5")
+@overload("_+_(bytes, bytes) -> bytes", "b'a' + b'b' == b'ab'")
 def add(a: Value, b: Value) -> Value:
     """The sum, or the second after the first."""
     return a + b
-
-
-@overload(
-    "_+_(google.protobuf.Timestamp, google.protobuf.Duration) -> google.protobuf.Timestamp",
-    "timestamp('2023-01-01T00:00:00Z') + duration('1h') == timestamp('2023-01-01T01:00:00Z')",
-    fails={"timestamp('9999-12-31T23:59:59Z') + duration('1s')": "timestamp overflow"},
-)
-def add_to_timestamp(a: Timestamp, b: Duration) -> Timestamp:
-    """The time so much later."""
-    return timestamp_of(a.nanoseconds + b.nanoseconds, a.offset)
-
-
-@overload("_+_(google.protobuf.Duration, google.protobuf.Timestamp) -> google.protobuf.Timestamp")
-def add_timestamp(a: Duration, b: Timestamp) -> Timestamp:
-    """The time so much later."""
-    return add_to_timestamp(b, a)
 
 
 @overload(
@@ -181,16 +153,32 @@ def add_duration(a: Duration, b: Duration) -> Duration:
     return duration_of(a.nanoseconds + b.nanoseconds)
 
 
-@overload("_-_(int, int) -> int", "3 - 5 == -2")
-def subtract_int(a: int, b: int) -> int:
-    """The difference."""
-    return _int(a - b)
+@overload("_+_(google.protobuf.Duration, google.protobuf.Timestamp) -> google.protobuf.Timestamp")
+def add_timestamp(a: Duration, b: Timestamp) -> Timestamp:
+    """The time so much later."""
+    return add_to_timestamp(b, a)
 
 
-@overload("_-_(uint, uint) -> uint", "5u - 3u == 2u", fails={"3u - 5u": "unsigned integer overflow"})
-def subtract_uint(a: Uint, b: Uint) -> Uint:
-    """The difference."""
-    return _uint(a - b)
+@overload(
+    "_+_(google.protobuf.Timestamp, google.protobuf.Duration) -> google.protobuf.Timestamp",
+    "timestamp('2023-01-01T00:00:00Z') + duration('1h') == timestamp('2023-01-01T01:00:00Z')",
+    fails={"timestamp('9999-12-31T23:59:59Z') + duration('1s')": "timestamp overflow"},
+)
+def add_to_timestamp(a: Timestamp, b: Duration) -> Timestamp:
+    """The time so much later."""
+    return timestamp_of(a.nanoseconds + b.nanoseconds, a.offset)
+
+
+@overload("_+_(int, int) -> int", "1 + 2 == 3", fails={"9223372036854775807 + 1": "integer overflow"})
+def add_int(a: int, b: int) -> int:
+    """The sum."""
+    return _int(a + b)
+
+
+@overload("_+_(uint, uint) -> uint", "1u + 2u == 3u")
+def add_uint(a: Uint, b: Uint) -> Uint:
+    """The sum."""
+    return _uint(a + b)
 
 
 @overload("_-_(double, double) -> double", "1.5 - 2.0 == -0.5")
@@ -199,12 +187,6 @@ def subtract_double(a: float, b: float) -> float:
     return a - b
 
 
-@overload(
-    "_-_(google.protobuf.Timestamp, google.protobuf.Timestamp) -> google.protobuf.Duration",
-    "timestamp('2023-01-01T01:00:00Z') - timestamp('2023-01-01T00:00:00Z') == duration('1h')",
-    id="subtract_timestamp_timestamp",
-    fails={"timestamp('9999-12-31T23:59:59Z') - timestamp('0001-01-01T00:00:00Z')": "integer overflow"},
-)
 @overload(
     "_-_(google.protobuf.Duration, google.protobuf.Duration) -> google.protobuf.Duration",
     "duration('1m') - duration('1s') == duration('59s')",
@@ -224,6 +206,32 @@ def subtract_duration(a: Timestamp, b: Duration) -> Timestamp:
     return add_to_timestamp(a, negate_duration(b))
 
 
+overload(
+    "_-_(google.protobuf.Timestamp, google.protobuf.Timestamp) -> google.protobuf.Duration",
+    "timestamp('2023-01-01T01:00:00Z') - timestamp('2023-01-01T00:00:00Z') == duration('1h')",
+    id="subtract_timestamp_timestamp",
+    fails={"timestamp('9999-12-31T23:59:59Z') - timestamp('0001-01-01T00:00:00Z')": "integer overflow"},
+)(subtract_times)
+
+
+@overload("_-_(int, int) -> int", "3 - 5 == -2")
+def subtract_int(a: int, b: int) -> int:
+    """The difference."""
+    return _int(a - b)
+
+
+@overload("_-_(uint, uint) -> uint", "5u - 3u == 2u", fails={"3u - 5u": "unsigned integer overflow"})
+def subtract_uint(a: Uint, b: Uint) -> Uint:
+    """The difference."""
+    return _uint(a - b)
+
+
+@overload("_*_(double, double) -> double", "1.5 * 2.0 == 3.0")
+def multiply_double(a: float, b: float) -> float:
+    """The product."""
+    return a * b
+
+
 @overload("_*_(int, int) -> int", "-2 * 3 == -6")
 def multiply_int(a: int, b: int) -> int:
     """The product."""
@@ -236,10 +244,12 @@ def multiply_uint(a: Uint, b: Uint) -> Uint:
     return _uint(a * b)
 
 
-@overload("_*_(double, double) -> double", "1.5 * 2.0 == 3.0")
-def multiply_double(a: float, b: float) -> float:
-    """The product."""
-    return a * b
+@overload("_/_(double, double) -> double", "1.0 / 2.0 == 0.5", "1.0 / 0.0 == double('inf')")
+def divide_double(a: float, b: float) -> float:
+    """The quotient."""
+    if b != 0:
+        return a / b
+    return math.nan if a == 0 or a != a else math.copysign(math.inf, a) * math.copysign(1, b)
 
 
 @overload("_/_(int, int) -> int", "7 / 2 == 3", "-7 / 2 == -3", fails={"1 / 0": "division by zero"})
@@ -252,14 +262,6 @@ def divide_int(a: int, b: int) -> int:
 def divide_uint(a: Uint, b: Uint) -> Uint:
     """The quotient, rounded down."""
     return _uint(_quotient(a, b))
-
-
-@overload("_/_(double, double) -> double", "1.0 / 2.0 == 0.5", "1.0 / 0.0 == double('inf')")
-def divide_double(a: float, b: float) -> float:
-    """The quotient."""
-    if b != 0:
-        return a / b
-    return math.nan if a == 0 or a != a else math.copysign(math.inf, a) * math.copysign(1, b)
 
 
 @overload("_%_(int, int) -> int", "7 % 2 == 1", "-7 % 2 == -1", fails={"1 % 0": "modulus by zero"})
@@ -276,16 +278,16 @@ def modulo_uint(a: Uint, b: Uint) -> Uint:
     return Uint(_remainder(a, b))
 
 
-@overload("-_(int) -> int", "-(1) == 0 - 1", fails={"-(-9223372036854775808)": "integer overflow"})
-def negate_int(a: int) -> int:
-    """The negative."""
-    return _int(-a)
-
-
 @overload("-_(double) -> double", "-(1.5) == 0.0 - 1.5")
 def negate_double(a: float) -> float:
     """The negative."""
     return -a
+
+
+@overload("-_(int) -> int", "-(1) == 0 - 1", fails={"-(-9223372036854775808)": "integer overflow"})
+def negate_int(a: int) -> int:
+    """The negative."""
+    return _int(-a)
 
 
 @overload("-_(google.protobuf.Duration) -> google.protobuf.Duration", declared=False)
@@ -308,13 +310,13 @@ overload("_[_](dyn, dyn) -> dyn", id="index", declared=False, since=None)(partia
 
 
 @overload("size(string) -> int", "size('añb') == 3")
-@overload("size(bytes) -> int", "size(b'añb') == 4")
-@overload("size(list(A)) -> int", "size([1, 2]) == 2")
 @overload("size(map(A, B)) -> int", "size({'a': 1}) == 1")
+@overload("size(list(A)) -> int", "size([1, 2]) == 2")
+@overload("size(bytes) -> int", "size(b'añb') == 4")
 @overload("string.size() -> int", "'añb'.size() == 3")
-@overload("bytes.size() -> int", "b'añb'.size() == 4")
-@overload("list(A).size() -> int", "[1, 2].size() == 2")
 @overload("map(A, B).size() -> int", "{'a': 1}.size() == 1")
+@overload("list(A).size() -> int", "[1, 2].size() == 2")
+@overload("bytes.size() -> int", "b'añb'.size() == 4")
 def size(value: str | bytes | list[Value] | dict[str, Value] | Map) -> int:
     """The number of code points, bytes, items or entries."""
     return len(value)
