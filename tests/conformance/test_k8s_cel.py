@@ -1,0 +1,76 @@
+"""The tests of Kubernetes' libraries and of cel-go's: by the evaluator, and by generated code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import pytest
+
+from admit.cel.check import check
+from admit.cel.env import Declarations, declarations
+from admit.cel.evaluate import evaluate
+from admit.cel.link import link, parse_in
+from admit.cel.types import STRING
+from admit.cel.values import Value, decode, encode
+from admit.errors import CompileError, EvaluationError
+
+Case: TypeAlias = dict[str, Any]
+
+# What the tests of a file have: a version of Kubernetes, or the language of the specification with more libraries.
+MESSAGES = {"google.expr.proto2.test.ExampleType": {"name": STRING}}
+ENVIRONMENTS: Mapping[str, Mapping[str, Any]] = {
+    "celgo_comprehensions": {"libraries": ("lists",)},
+    "celgo_lists": {"libraries": ("lists",), "container": "google.expr.proto2.test", "types": MESSAGES},
+    "celgo_sets": {"libraries": ("sets",)},
+    "library_cidr": {"kubernetes": "1.37"},
+    "library_ip": {"kubernetes": "1.37"},
+}
+PATHS = [f"k8s-cel/{name}.json" for name in ENVIRONMENTS]
+
+
+@pytest.mark.cases(*PATHS)
+def test_evaluator(case: Case) -> None:
+    within, values = _declarations(case), _values(case)
+    _verify(case, lambda: evaluate(check(parse_in(within, case["expr"]), within), values, within))
+
+
+@pytest.mark.cases(*PATHS)
+def test_generated_code(case: Case) -> None:
+    within, values = _declarations(case), _values(case)
+    _verify(case, lambda: link(check(parse_in(within, case["expr"]), within), tuple(values), within)(**values))
+
+
+def _declarations(case: Case) -> Declarations:
+    """Ids begin with the file's name, without its prefix."""
+    name = case["id"].partition("/")[0]
+    (options,) = (options for file, options in ENVIRONMENTS.items() if file.partition("_")[2] == name)
+    return declarations(variables=case.get("vars", {}), **options)
+
+
+def _values(case: Case) -> dict[str, Value]:
+    return {name: decode(value) for name, value in case.get("in", {}).items()}
+
+
+def _verify(case: Case, evaluated: Callable[[], Value]) -> None:
+    match case["expect"]:
+        case {"value": expected}:
+            assert encode(evaluated()) == encode(decode(expected))
+        case {"runtime_error": message}:
+            assert _failure(evaluated, EvaluationError) == message
+        case {"runtime_error_contains": part}:
+            assert part in _failure(evaluated, EvaluationError)
+        case {"compile_error_contains": part}:
+            assert part in _failure(evaluated, CompileError)
+        case {"compile_error_regex": patterns}:
+            failure = _failure(evaluated, CompileError)
+            assert all(re.search(pattern, failure) for pattern in patterns), failure
+        case other:
+            raise AssertionError(f"no way to verify {other}")
+
+
+def _failure(evaluated: Callable[[], Value], kind: type[Exception]) -> str:
+    with pytest.raises(kind) as caught:
+        evaluated()
+    return str(caught.value)
