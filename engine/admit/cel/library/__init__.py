@@ -191,9 +191,10 @@ def _holds(candidate: Overload, kubernetes: int) -> bool:
 
 # How cel-go words a missing overload: without a name; or with the name alone, unless the operation is one that the
 # first operand has (or it is a receiver of functions), when the name is left out.
-_UNNAMED = frozenset(
-    ("_&&_", "_||_", "_?_:_", "!_", "_==_", "_!=_", "@in", "contains", "startsWith", "endsWith", "or", "orValue")
-)
+_UNNAMED = frozenset((
+    "_&&_", "_||_", "_?_:_", "!_", "_==_", "_!=_", "@in", "contains", "startsWith", "endsWith", "or", "orValue",
+    "find", "findAll",  # with a literal pattern, as they mostly are
+))  # fmt: skip
 _RECEIVERS = frozenset(("string", "google.protobuf.Timestamp", "google.protobuf.Duration"))
 _ORDERED = frozenset(("bool", "bytes", "double", "int", "uint", *_RECEIVERS))
 _OPERANDS: dict[str, frozenset[str]] = {

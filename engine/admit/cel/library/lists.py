@@ -169,7 +169,7 @@ def slice_(items: list[Value], start: int, end: int) -> list[Value]:
 def flatten(items: Value) -> list[Value]:
     """The items, those of a list in it in place of the list."""
     if type(items) is not list:
-        raise EvaluationError(f"no such overload: {type_of(items)}.flatten()")
+        raise EvaluationError(f"no such overload: {_shown(items)}.flatten()")
     return [inner for item in items for inner in (item if type(item) is list else [item])]
 
 
@@ -197,7 +197,11 @@ def flatten_deep(items: list[Value], depth: int) -> list[Value]:
 @lists_overload("dyn.flatten(dyn) -> list(dyn)", id="flatten_int", declared=False, since=SINCE)
 def flatten_other(operand: Value, depth: Value) -> Value:
     """What is said of other operands."""
-    raise EvaluationError(f"no such overload: {type_of(operand)}.flatten({type_of(depth)})")
+    raise EvaluationError(f"no such overload: {_shown(operand)}.flatten({_shown(depth)})")
+
+
+def _shown(value: Value) -> str:
+    return {"map": "map(dyn, dyn)", "list": "list(dyn)"}.get(name := type_of(value).name, name)
 
 
 @lists_overload("list(T).distinct() -> list(T)", "[2, 1, 2].distinct() == [2, 1]", id="list_distinct", since=SINCE)
