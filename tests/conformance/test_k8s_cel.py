@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, TypeAlias
 
 import pytest
@@ -12,7 +13,7 @@ from admit.cel.check import check
 from admit.cel.env import Declarations, declarations
 from admit.cel.evaluate import evaluate
 from admit.cel.link import link, parse_in
-from admit.cel.types import STRING
+from admit.cel.types import STRING, object_type
 from admit.cel.values import Value, decode, encode
 from admit.errors import CompileError, EvaluationError
 
@@ -20,12 +21,20 @@ Case: TypeAlias = dict[str, Any]
 
 # What the tests of a file have: a version of Kubernetes, or the language of the specification with more libraries.
 MESSAGES = {"google.expr.proto2.test.ExampleType": {"name": STRING}}
+MORE_MESSAGES = {"ext.TestAllTypes": {"PbVal": object_type("test.TestAllTypes")}, "test.TestAllTypes": {}}
 ENVIRONMENTS: Mapping[str, Mapping[str, Any]] = {
     "celgo_comprehensions": {"libraries": ("lists",)},
+    "celgo_encoders": {},
+    "celgo_formatting_v1": {"kubernetes": "1.36", "types": MORE_MESSAGES},
+    "celgo_formatting_v2": {"types": MORE_MESSAGES},
     "celgo_lists": {"libraries": ("lists",), "container": "google.expr.proto2.test", "types": MESSAGES},
+    "celgo_math": {},
     "celgo_sets": {"libraries": ("sets",)},
     "library_cidr": {"kubernetes": "1.37"},
+    "library_format": {"kubernetes": "1.37"},
     "library_ip": {"kubernetes": "1.37"},
+    "library_quantity": {"kubernetes": "1.37"},
+    "library_semver": {"kubernetes": "1.37"},
 }
 PATHS = [f"k8s-cel/{name}.json" for name in ENVIRONMENTS]
 
@@ -33,10 +42,11 @@ PATHS = [f"k8s-cel/{name}.json" for name in ENVIRONMENTS]
 @pytest.mark.cases(*PATHS)
 def test_evaluator(case: Case) -> None:
     within, values = _declarations(case), _values(case)
-    _verify(case, lambda: evaluate(check(parse_in(within, case["expr"]), within), values, within))
+    tree = parse_in(within, case["expr"]) if case.get("unchecked") else None
+    _verify(case, lambda: evaluate(tree or check(parse_in(within, case["expr"]), within), values, within))
 
 
-@pytest.mark.cases(*PATHS)
+@pytest.mark.cases(*PATHS, where=lambda case: not case.get("unchecked"))
 def test_generated_code(case: Case) -> None:
     within, values = _declarations(case), _values(case)
     _verify(case, lambda: link(check(parse_in(within, case["expr"]), within), tuple(values), within)(**values))
@@ -46,7 +56,16 @@ def _declarations(case: Case) -> Declarations:
     """Ids begin with the file's name, without its prefix."""
     name = case["id"].partition("/")[0]
     (options,) = (options for file, options in ENVIRONMENTS.items() if file.partition("_")[2] == name)
-    return declarations(variables=case.get("vars", {}), **options)
+    within = declarations(variables=dict.fromkeys(case.get("in", {}), "dyn") | case.get("vars", {}), **options)
+    return (
+        _Untried(*(getattr(within, each.name) for each in fields(within))) if "no_format_validator" in case else within
+    )
+
+
+class _Untried(Declarations):
+    """With formats left to fail when they are evaluated."""
+
+    checked_formats = False  # type: ignore[assignment]
 
 
 def _values(case: Case) -> dict[str, Value]:
@@ -61,6 +80,10 @@ def _verify(case: Case, evaluated: Callable[[], Value]) -> None:
             assert _failure(evaluated, EvaluationError) == message
         case {"runtime_error_contains": part}:
             assert part in _failure(evaluated, EvaluationError)
+        case {"error_contains": part}:
+            assert part in _failure(evaluated, EvaluationError if case.get("no_format_validator") else CompileError)
+        case {"runtime_error_regex": pattern}:
+            assert re.search(pattern, _failure(evaluated, EvaluationError))
         case {"compile_error_contains": part}:
             assert part in _failure(evaluated, CompileError)
         case {"compile_error_regex": patterns}:

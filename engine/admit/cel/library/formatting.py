@@ -51,7 +51,7 @@ def format_string(text: str, args: Sequence[Value]) -> str:
 @bounded
 def format_plainly(text: str, args: Sequence[Value]) -> str:
     """The text with each clause (%s %d %f %e %b %o %x %X) replaced by what the list has for it, in order."""
-    return _expanded(text, len(args), lambda clause, precision, at: _plainly(clause, precision, args[at]))
+    return _expanded(text, len(args), lambda clause, precision, at: _plainly(clause, precision, args[at]), most=_MOST)
 
 
 def check_format(text: str, args: Sequence[Expr], plain: bool) -> None:
@@ -71,7 +71,7 @@ def check_format(text: str, args: Sequence[Expr], plain: bool) -> None:
             raise failure
         return ""
 
-    _expanded(text, len(args), tried, static=True)
+    _expanded(text, len(args), tried, static=True, most=_MOST if plain else None)
     if len(args) > len(used):
         counts = f"(expected {len(used)}, got {len(args)})"
         raise EvaluationError(f"too many arguments supplied to string.format {counts}")
@@ -97,8 +97,13 @@ def _type(node: Expr) -> Type:
     return node.type.params[0] if node.type.kind is Kind.WRAPPER else node.type
 
 
-def _expanded(text: str, count: int, formatted: Callable[[str, int, int], str], static: bool = False) -> str:
-    """The text with what is made of each clause, its precision and its number."""
+_MOST = 100
+
+
+def _expanded(
+    text: str, count: int, formatted: Callable[[str, int, int], str], static: bool = False, most: int | None = None
+) -> str:
+    """The text with what is made of each clause, its precision (`most` at most) and its number."""
     parts: list[str] = []
     used = end = 0
     while (start := text.find("%", end)) >= 0:
@@ -112,13 +117,13 @@ def _expanded(text: str, count: int, formatted: Callable[[str, int, int], str], 
             raise EvaluationError(f"index {used} out of range")
         if ended:
             raise EvaluationError("unexpected end of string")
-        precision, clause, end = _clause(text, start + 1)
+        precision, clause, end = _clause(text, start + 1, most)
         parts.append(formatted(clause, precision, used))
         used += 1
     return "".join((*parts, text[end:]))
 
 
-def _clause(text: str, start: int) -> tuple[int, str, int]:
+def _clause(text: str, start: int, most: int | None) -> tuple[int, str, int]:
     """The precision (6 if none is given), the letter, and where the clause ends."""
     problem = "could not parse formatting clause"
     precision, at = 6, start
@@ -135,6 +140,9 @@ def _clause(text: str, start: int) -> tuple[int, str, int]:
             where = "error while parsing precision: error while converting precision to integer"
             raise EvaluationError(f'{problem}: {where}: strconv.Atoi: parsing "{digits[0]}": {reason}')
         precision = int(digits[0])
+        if most is not None and precision > most:
+            where = f"error while parsing precision: precision {precision} exceeds maximum allowed precision {most}"
+            raise EvaluationError(f"{problem}: {where}")
     if text[at] not in "sdfebxXo":
         letter = chr(text[at].encode()[0])  # cel-go goes by bytes
         raise EvaluationError(f'{problem}: unrecognized formatting clause "{letter}"')
