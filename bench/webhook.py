@@ -40,12 +40,20 @@ LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """`busy` is the share of the time in which the generator itself was at work."""
+    """`cpu_us` is what the server's process used a request (0 where the system does not tell); `busy` the share of the
+    time in which the generator itself was at work."""
 
     rate: float
+    cpu_us: float
     median_ms: float
     p99_ms: float
     busy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    port: int
+    pid: int
 
 
 def main(rules: list[str]) -> None:
@@ -54,24 +62,32 @@ def main(rules: list[str]) -> None:
         os.sched_setaffinity(0, CORES[1:])
     commands = {ADMIT: [str(COMMAND), "serve", *rules, "--host", "127.0.0.1", "--no-tls"]}
     with ExitStack() as stack:
-        port = stack.enter_context(_server(commands[ADMIT]))
-        answer = _answer(port, _request(port, body))
+        server = stack.enter_context(_server(commands[ADMIT]))
+        answer = _answer(server.port, _request(server.port, body))
         _expect_allowed(answer)
         for name, flag in ((EMPTY, "--empty"), (PARSING, "--parsing")):
             commands[name] = [sys.executable, __file__, flag, str(len(answer))]
-        ports = {ADMIT: port} | {name: stack.enter_context(_server(commands[name])) for name in (EMPTY, PARSING)}
-        requests = {name: _request(port, body) for name, port in ports.items()}
-        for name, port in ports.items():
-            _load(port, requests[name], WARM_UP)
-        rounds = [{name: _load(port, requests[name], REQUESTS) for name, port in ports.items()} for _ in range(ROUNDS)]
-    best = {name: max((round[name] for round in rounds), key=lambda r: r.rate) for name in ports}
+        servers = {ADMIT: server}
+        servers |= {name: stack.enter_context(_server(commands[name])) for name in (EMPTY, PARSING)}
+        requests = {name: _request(server.port, body) for name, server in servers.items()}
+        for name, server in servers.items():
+            _load(server, requests[name], WARM_UP)
+        rounds = [
+            {name: _load(server, requests[name], REQUESTS) for name, server in servers.items()} for _ in range(ROUNDS)
+        ]
+    best = {name: max((round[name] for round in rounds), key=lambda r: r.rate) for name in servers}
     ratios = {name: r.rate / best[EMPTY].rate for name, r in best.items()}
-    rows = [[name, round(r.rate), ratios[name], r.median_ms, r.p99_ms, f"{r.busy:.0%}"] for name, r in best.items()]
+    cpu = {name: min(round[name].cpu_us for round in rounds) for name in servers}
+    rows = [
+        [name, round(r.rate), ratios[name], cpu[name], r.median_ms, r.p99_ms, f"{r.busy:.0%}"]
+        for name, r in best.items()
+    ]
     title = f"{CONNECTIONS} connections, reviews of {len(body):,} bytes, answers of {len(answer):,}; best of {ROUNDS}"
-    show(title, ["", "requests/s", "of empty", "median ms", "99 % ms", "generator busy"], rows)
+    show(title, ["", "requests/s", "of empty", "CPU µs", "median ms", "99 % ms", "generator busy"], rows)
     rates = {name: r.rate for name, r in best.items()}
-    every_rate = {name: [round(r[name].rate) for r in rounds] for name in ports}
-    write("webhook", {"requests_per_second": rates, "of_empty": ratios, "every_round": every_rate, "rules": rules})
+    every_rate = {name: [round(r[name].rate) for r in rounds] for name in servers}
+    numbers = {"requests_per_second": rates, "of_empty": ratios, "cpu_us": cpu, "every_round": every_rate}
+    write("webhook", {**numbers, "rules": rules})
     plot("webhook", "One worker, 16 connections", "requests/s", {"": rates})
 
 
@@ -109,8 +125,8 @@ def _expect_allowed(answer: bytes) -> None:
 
 
 @contextmanager
-def _server(command: list[str]) -> Iterator[int]:
-    """The port of a server that is ready, until the block is left."""
+def _server(command: list[str]) -> Iterator[Server]:
+    """A server that is ready, until the block is left."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -119,7 +135,7 @@ def _server(command: list[str]) -> Iterator[int]:
         if len(CORES) > 1:
             os.sched_setaffinity(process.pid, CORES[:1])
         _wait(process, port)
-        yield port
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -163,14 +179,24 @@ def _complete(received: bytes) -> bool:
     return len(body) >= int(length[1])
 
 
-def _load(port: int, request: bytes, requests: int) -> Round:
+def _cpu(pid: int) -> float:
+    """Seconds of CPU that a process has used; 0 where the system does not tell."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _load(server: Server, request: bytes, requests: int) -> Round:
     """Sends so many requests over all the connections, each as soon as its connection's last one is answered."""
     selector = selectors.DefaultSelector()
-    connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(CONNECTIONS)]
+    connections = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(CONNECTIONS)]
     received = dict.fromkeys(connections, b"")
     sent: dict[socket.socket, float] = {}
     latencies: list[float] = []
-    start, busy = time.perf_counter(), time.process_time()
+    start, busy, cpu = time.perf_counter(), time.process_time(), _cpu(server.pid)
     for connection in connections:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(connection, selectors.EVENT_READ)
@@ -196,13 +222,14 @@ def _load(port: int, request: bytes, requests: int) -> Round:
                 started += 1
                 sent[connection] = now
                 connection.sendall(request)
-    taken, busy = time.perf_counter() - start, time.process_time() - busy
+    taken, busy, cpu = time.perf_counter() - start, time.process_time() - busy, _cpu(server.pid) - cpu
     for connection in connections:
         connection.close()
     selector.close()
     latencies.sort()
     return Round(
         rate=requests / taken,
+        cpu_us=cpu / requests * 1e6,
         median_ms=latencies[len(latencies) // 2] * 1e3,
         p99_ms=latencies[len(latencies) * 99 // 100] * 1e3,
         busy=busy / taken,
