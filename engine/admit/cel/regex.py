@@ -59,19 +59,25 @@ def find_all(text: str, pattern: str, most: int = -1) -> list[str]:
 
     As in Go, nothing is no match where the one before ends. Raises EvaluationError with Go's text.
     """
-    search, octets = _re2_compiled(pattern).search, encoded(text)
+    compiled, octets = _re2_compiled(pattern), encoded(text)
     found: list[str] = []
     at, last = 0, -1
-    while at <= len(octets) and len(found) != most and (match := search(octets, at)):
-        start, end = match.span()
+    while at <= len(octets) and len(found) != most and (span := _first(compiled, octets, at)):
+        start, end = span
         if start != end or start != last:
             found.append(octets[start:end].decode())
-        at, last = end, end
-        if start == end:
-            at += 1
-            while at < len(octets) and octets[at] & 0xC0 == 0x80:  # to the next character
-                at += 1
+        at, last = end + (start == end), end
     return found
+
+
+def _first(compiled: Any, octets: bytes, at: int) -> tuple[int, int] | None:
+    """Where the pattern first matches; not in the middle of a character, where RE2 finds a \\B and Go does not."""
+    while match := compiled.search(octets, at):
+        start, end = match.span()
+        if start == len(octets) or octets[start] & 0xC0 != 0x80:
+            return start, end
+        at = start + 1
+    return None
 
 
 def encoded(text: str) -> bytes:
@@ -96,7 +102,10 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def _re2_search(pattern: str) -> Callable[[str], bool]:
-    search = _re2_compiled(pattern).search
+    compiled = _re2_compiled(pattern)
+    if "\\B" in pattern:
+        return lambda text: _first(compiled, encoded(text), 0) is not None
+    search = compiled.search
     return lambda text: search(encoded(text)) is not None  # with bytes it need not translate offsets
 
 
