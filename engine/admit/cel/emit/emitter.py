@@ -553,6 +553,8 @@ class Emitter:
         if any(map(_is_optional, (operand.type for operand in node.operands))) or _is_optional(node.type):
             raise Unfit("an optional value")
         native = NATIVE.get(node.function)
+        if node.function in _CONVERSIONS and len(node.overloads) == 1:
+            native = native if self.frame.kind(operands[0]) in _GUARDED else None  # of the type that the checker saw
         made = None if native is None else native(self.frame, span, operands)
         if made is None:
             called = dispatcher(operation(node.function, node.overloads), self.kubernetes)
@@ -569,14 +571,16 @@ class Emitter:
         if node.function == "_[_]" and operand is node.args[0]:
             return self.operand(operand)
         value = self.value(operand)
-        if not self.frame.kind(value) and node.function in _TYPED_OPERATORS and operand.type is not None:
+        if not self.frame.kind(value) and node.function in _TYPED and operand.type is not None:
             kind = KIND_OF_TYPE.get(operand.type.name, "")
-            if kind in ("int", "float", "str"):
+            if kind in _GUARDED:
                 return self.frame.guard(value, operand.span, kind)
         return value
 
 
-_TYPED_OPERATORS = {"_+_", "_-_", "_*_", "_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "@in"}
+_CONVERSIONS = {"string", "duration", "timestamp"}
+_TYPED = {"_+_", "_-_", "_*_", "_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "@in", *_CONVERSIONS}
+_GUARDED = ("int", "float", "str")
 
 
 def _word(function: str) -> str:

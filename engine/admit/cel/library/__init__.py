@@ -122,7 +122,7 @@ def dispatch(function: str, args: Sequence[Value], kubernetes: int | None = None
 def dispatcher(function: str, kubernetes: int | None = None) -> Callable[..., Value]:
     """`dispatch` for one function, or for what `operation` made of it."""
     known = _known(kubernetes)
-    overloads = known.get(function) or tuple(o for o in known.get("sum", ()) if o.id == function)
+    overloads = known.get(function) or tuple(o for each in known.values() for o in each if o.id == function)
     if overloads:
         function = overloads[0].function
 
@@ -136,8 +136,12 @@ def dispatcher(function: str, kubernetes: int | None = None) -> Callable[..., Va
 
 
 def operation(function: str, overloads: Sequence[Overload]) -> str:
-    """The function; of `sum`, the overload's id where the checker left one, which tells the sum of an empty list."""
-    return overloads[0].id if function == "sum" and len(overloads) == 1 else function
+    """The function; or the id of the one overload that the checker left, which is called whatever the operands prove to
+    be. Operators and the like go by their operands all the same.
+    """
+    if len(overloads) != 1 or function in _GENERIC or not function[0].isalpha():
+        return function
+    return overloads[0].id
 
 
 @lru_cache(maxsize=1024)
@@ -165,7 +169,7 @@ _MODULES = (  # these import this one
     *("standard", "optional", "extensions", "formatting", "lists", "sets", "jsonpatch"),
     *("addresses", "authorization", "encoders", "formats", "math", "quantity", "regexes", "semver", "urls"),
 )
-_SPECIFICATION = frozenset(("standard", "optional", "strings"))
+_SPECIFICATION = frozenset(("standard", "optional", "strings", "addresses"))
 _declared: list[Overload] = []
 
 
@@ -208,6 +212,9 @@ _OPERANDS: dict[str, frozenset[str]] = {
     "size": frozenset(("bytes", "list", "map")),
     **dict.fromkeys(("matches", "sort", "@sortByAssociatedKeys"), frozenset[str]()),
 }
+
+
+_GENERIC = frozenset(("size", "matches", "type", "dyn", "sort", "flatten"))  # to cel-go, one function for all overloads
 
 
 _WORDS = {
