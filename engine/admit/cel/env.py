@@ -99,7 +99,7 @@ class Declarations:
     def names(self) -> Mapping[str, Type]:
         """Variables with their types, and the names of types, each of type `type(T)`."""
         types = {name: type_of(type) for name, type in _NAMED_TYPES.items()}
-        if self.kubernetes is None or self.kubernetes < _NET_SINCE:
+        if self.kubernetes is not None and self.kubernetes < _NET_SINCE:
             types = {name: type for name, type in types.items() if not name.startswith("net.")}
         return types | {name: type_of(object_type(name)) for name in self.types} | dict(self.variables)
 
