@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain, product
+from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
@@ -62,12 +63,13 @@ FIELDS = {
     "o": _RECORD,
 }
 
-INTS = (0, 1, -1, 2, 3, 4, 7, 10, 60, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 2**62, -(2**53) - 1)
+INTS = (0, 1, -1, 2, 3, 4, 7, 10, 60, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 2**63 - 1, -(2**63), 2**62, -(2**53) - 1)
 DOUBLES = (0.0, -0.0, 1.0, 1.5, -2.5, 2.0, 3.0, 1e6, 1e300, 2.0**53, 2.0**63, -(2.0**63), 1e-7, 5e-324)
 STRINGS = (
     *("", "a", "b", "ab", "s", "kube-system", "añb", "tacocat", "a,b", " a\t", "x😀y", "\u2028", "i", "1", "-5", "1.5"),
     *("true", "1h30m", "90s", "2023-01-31T23:59:59.5+01:00", "[a-z]+", "^a", "b$", "ab|c", "Ⅷ", "\x00", "'\"\\"),
 )
+COMMON = ("", "a", "b", "s", "i", "a", "b", "É")
 SURROGATES = ("\ud800", "a\udfffb")
 _ZONES = ("UTC", "Europe/Zurich", "US/Central", "+01:00", "-02:30", "02:00", "nowhere")
 _LITERALS: dict[str, tuple[str, ...]] = {
@@ -85,18 +87,33 @@ _LITERALS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+CONFUSED: dict[str, tuple[Value, ...]] = {  # what Python may take for a value of a type
+    "int": (True, False, 0.0, -0.0, 1.0, "1", "a"),
+    "double": (1, 0, True, 2**53 + 1),
+    "string": (["a"], ["a", 1], {"a": 1}, {"i": "a"}, [], None),
+    "bool": (0, 1, "true", "", None, []),
+    "list": ("ab", "", {"a": 1}, {"i": True}, {}, [True], [False], [1.0, 1, True], [[]], ["a", None], None),
+    "map": ("ai", ["a", "i"], [["a", 1]], "", {"a": True}, None),
+    "record": ("ai", [], ["i"], None, 0),
+    "null_type": (False, 0, "", [], {}),
+}
+
 _Substitution: TypeAlias = dict[str, Type]
 
 
 class Expressions:
     """A source of expressions.
 
-    `covered` counts overloads and macros; of what could be made, what was covered least is made first. `wrong` is how
-    often an operand is of another type than it should be.
+    `covered` counts overloads and macros; of what could be made, what was covered least is made first. `listed` is how
+    often an expression begins with one of them, not as rules do; `wrong`, how often an operand is of another type than
+    it should be.
     """
 
-    def __init__(self, seed: int | str, covered: Counter[str] | None = None, wrong: float = 0.025) -> None:
+    def __init__(
+        self, seed: int | str, covered: Counter[str] | None = None, listed: float = 0.4, wrong: float = 0.025
+    ) -> None:
         self.random = Random(seed)
+        self.listed = listed
         self.covered: Counter[str] = Counter() if covered is None else covered
         self.wrong = wrong
         self.scope: list[tuple[str, Type]] = []
@@ -106,10 +123,11 @@ class Expressions:
         """The text of one expression; most are well typed."""
         self.paths = []
         depth = self.random.choice((2, 3, 3, 4, 5))
-        if self.random.random() < 0.5:
+        if self.random.random() < self.listed:
             _, wanted, make = self._least_covered([*_by_overload(), *_by_macro(None)], 40)
             return make(self, self._concrete(wanted, {}), depth)
-        return self.of(self.any_type(), depth)
+        form = self.random.choice(("rule", "rule", "rule", "message", "message", "any"))
+        return self.of(self.any_type(), depth) if form == "any" else self.rule(depth, message=form == "message")
 
     def of(self, wanted: Type, depth: int) -> str:
         """An expression of a type, to be used as an operand of anything."""
@@ -118,8 +136,8 @@ class Expressions:
             return self._wrong(wanted, depth)
         if depth <= 0 or chance < 0.3:
             return self._leaf(wanted, depth)
-        if wanted == BOOL and chance < 0.45:
-            return self._guarded(depth)
+        if wanted == BOOL and chance < 0.6:
+            return self.rule(depth - 1)
         _, _, make = self._least_covered([*_by_result(wanted), *_by_macro(wanted)], 3)
         return make(self, wanted, depth)
 
@@ -150,7 +168,7 @@ class Expressions:
             return self.random.choice(_LITERALS[wanted.name])
         match wanted:
             case Type(name="string"):
-                return quoted(self.random.choice(STRINGS))
+                return quoted(self.random.choice((self.random.choice(STRINGS), self.random.choice(COMMON))))
             case Type(name="list", params=(element,)):
                 return f"[{', '.join(self.of(element, depth - 2) for _ in range(self.random.randrange(4)))}]"
             case Type(name="map", params=(key, value)):
@@ -158,8 +176,9 @@ class Expressions:
                 return f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
             case Type(name="optional_type", params=(value,)):
                 optional = self._leaf(_RECORD, 0)
-                if value.kind is Kind.DYN or self.random.random() < 0.4:
-                    return f"{optional}.?{self._field(value)}"
+                field = self._field(value)
+                if field and (value.kind is Kind.DYN or self.random.random() < 0.4):
+                    return f"{optional}.?{field}"
                 return f"optional.of({self.of(value, depth - 1)})" if self.random.random() < 0.7 else "optional.none()"
             case Type(name="record"):
                 return self._path(_RECORD) or "object"
@@ -210,55 +229,42 @@ class Expressions:
 
     # What rules are made of
 
-    def _guarded(self, depth: int) -> str:
-        base, field = self._base(), self.random.choice([*FIELDS])
-        path, type_ = f"{base}.{field}", FIELDS[field]
-        self.paths.append((path, type_))
-        tests = self.about(path, type_, depth - 1)
-        present = self.random.choice((f"has({path})", f"has({path})", f"{quoted(field)} in {base}"))
-        form = self.random.choice(
-            (
-                *("({0} && {1})", "(!{0} || {1})", "({0} ? {1} : {2})", "({1} && {0})", "(!({0} && {1}))"),
-                *("({0} && {1} || {2})", "(!{0} || !{1} || {2})", "(!{0} ? {2} : {1})"),
-            )
+    def rule(self, depth: int, base: str = "", message: bool = False) -> str:
+        """A condition as rules have them, on a field of an object; or a message, made of what is there."""
+        base, field = base or self._base(), self.random.choice([*FIELDS])
+        value, type_ = f"{base}.{field}", FIELDS[field]
+        if depth <= 0:
+            return self.about(value, type_, 0)
+        if "." in base or base in VARIABLES:
+            self.paths.append((value, type_))
+        template = self._template("message", type_) if message else self.random.choice(_templates()["rule"])
+        return self._filled(template, _Filling(self, value, type_, depth, base, field))
+
+    def about(self, value: str, type_: Type, depth: int) -> str:
+        """A condition on a value, now and then one that is meant for another type."""
+        if self.random.random() < 0.1:
+            type_ = self.random.choice([*FIELDS.values()])
+        template = "has({x}.{field})" if type_ == _RECORD and depth <= 0 else self._template("condition", type_)
+        return self._filled(template, _Filling(self, value, type_, depth))
+
+    def _template(self, kind: str, type_: Type) -> str:
+        everything = _templates()[f"{kind} dyn"]
+        return self.random.choice(
+            everything if self.random.random() < 0.2 else _templates().get(f"{kind} {type_.name}", everything)
         )
-        return form.format(present, tests, self.of(BOOL, depth - 2) if "{2}" in form else "")
 
-    def about(self, path: str, type_: Type, depth: int) -> str:
-        """A condition on a value."""
-        match type_:
-            case Type(name="list", params=(element,)):
-                with self._bound(element) as name:
-                    macro = self.random.choice(("all", "exists", "exists_one"))
-                    return f"{path}.{macro}({name}, {self.about(name, element, depth - 1)})"
-            case Type(name="map"):
-                return f"{quoted(self.random.choice([*FIELDS]))} in {path}"
-            case Type(name="record") if depth > 0:
-                field = self.random.choice([*FIELDS])
-                return f"(has({path}.{field}) && {self.about(f'{path}.{field}', FIELDS[field], depth - 1)})"
-            case Type(name="bool") if self.random.random() < 0.5:
-                return path
-            case Type(name="string") if self.random.random() < 0.4:
-                method = self.random.choice(("startsWith", "endsWith", "contains", "matches"))
-                return f"{path}.{method}({self.of(type_, depth - 1)})"
-            case Type(name="int" | "double" | "string") if self.random.random() < 0.4:
-                return f"({path} {self.random.choice(('<', '<=', '>', '>='))} {self.of(type_, depth - 1)})"
-            case Type(name="int" | "string") if self.random.random() < 0.3:
-                return f"({path} in [{', '.join(self.literal(type_) for _ in range(self.random.randrange(1, 4)))}])"
-        return f"({path} {self.random.choice(('==', '!='))} {self.of(self._other(type_), depth - 1)})"
-
-    def _other(self, type_: Type) -> Type:
-        """The type, or dyn, with which anything may be compared."""
-        return DYN if type_ == _RECORD or self.random.random() < 0.2 else type_
+    def _filled(self, template: str, filling: _Filling) -> str:
+        if "{v}" not in template:
+            return template.format_map(filling)
+        with self._bound(filling.element) as filling["v"]:
+            return template.format_map(filling)
 
     # Macros
 
     def quantifier(self, macro: str, depth: int) -> str:
         range_, element = self._range(depth)
         with self._bound(element) as name:
-            if self.random.random() < 0.5:
-                return f"{range_}.{macro}({name}, {self.about(name, element, depth - 1)})"
-            return f"{range_}.{macro}({name}, {self.of(BOOL, depth - 1)})"
+            return f"{range_}.{macro}({name}, {self.about(name, element, depth - 1)})"
 
     def filtered(self, wanted: Type, depth: int) -> str:
         range_ = self.of(wanted, depth - 1)
@@ -350,6 +356,8 @@ class Expressions:
             return self.random.choice([*FIELDS])
         if overload.function == "_?._" and at == 0:
             type_ = _RECORD
+        if overload.function == "lists.range":  # a longer one is a matter of memory
+            return str(self.random.randrange(8))
         if type_ == STRING and at == 1 and overload.function.startswith("get"):
             return quoted(self.random.choice(_ZONES))
         hints = _hints().get((overload.function, at, type_.name))
@@ -366,6 +374,56 @@ class Expressions:
         return Type(type_.kind, type_.name, tuple(self._concrete(each, bound) for each in type_.params))
 
 
+@cache
+def _templates() -> Mapping[str, list[str]]:
+    """Those of templates.txt by the headings there."""
+    templates: dict[str, list[str]] = {}
+    for line in Path(__file__).with_name("templates.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            templates[line.removeprefix("# ")] = found = []
+        elif line and templates:
+            found.append(line)
+    return templates
+
+
+class _Filling(dict[str, str]):
+    """What stands in a template: `x` the value, `v` an element of it, `on_v` a condition on that; types by name."""
+
+    def __init__(self, made: Expressions, x: str, type_: Type, depth: int, base: str = "m", field: str = "o") -> None:
+        super().__init__(x=x, base=base, **({"field": field} if base in x else {}))
+        self.made, self.type, self.depth = made, type_, depth - 1
+        self.element = STRING if type_.name == "map" else _element(type_)
+
+    def __missing__(self, name: str) -> str:
+        made, random = self.made, self.made.random
+        match name:
+            case "about":
+                return made.about(self["x"], self.type, self.depth)
+            case "rule":
+                return made.rule(self.depth)
+            case "x_rule":
+                return made.rule(self.depth, self["x"])
+            case "on_v":
+                return made.about(self["v"], self.element, self.depth)
+            case "same":
+                return made.of(self.type, self.depth)
+            case "element":
+                return made.of(self.element, self.depth)
+            case "any":
+                return made.of(made.any_type(), self.depth)
+            case "n":
+                return random.choice("0012345")
+            case "large":
+                return random.choice(("9007199254740993", "9007199254740992.0", "9223372036854775807", "1.0"))
+            case "field":
+                return random.choice([*FIELDS])
+            case "key":
+                return quoted(random.choice([*FIELDS]))
+            case _:
+                return made.of(Type(_NAMED[name].kind, name), self.depth)
+
+
+_NAMED = {type_.name: type_ for type_ in (INT, STRING, BOOL, *_TYPES, parse_type("type"))}
 Maker: TypeAlias = Callable[[Expressions, Type, int], str]
 Production: TypeAlias = tuple[str, Type, Maker]
 
@@ -374,7 +432,13 @@ Production: TypeAlias = tuple[str, Type, Maker]
 def overloads() -> Mapping[str, Overload]:
     """Those of the two languages by id, with those that only values of unknown type reach."""
     known = (overloads for kubernetes in LANGUAGES for overloads in _known(kubernetes).values())
-    return {overload.id: overload for overload in chain.from_iterable(known) if overload.library != "jsonpatch"}
+    return {overload.id: overload for overload in chain.from_iterable(known) if _can_be_written(overload)}
+
+
+def _can_be_written(overload: Overload) -> bool:
+    """Not those of mutations, nor those that only a macro calls."""
+    internal = "@" in overload.function and overload.function not in ("@in", *_WRITTEN)
+    return overload.library != "jsonpatch" and not internal
 
 
 @cache
@@ -467,7 +531,10 @@ def written(overload: Overload, args: Sequence[str]) -> str:
         case function, (receiver, *rest) if overload.member or function in ("or", "orValue"):
             return f"{receiver}.{function}({', '.join(rest)})"
         case function, _:
-            return f"{function}({', '.join(args)})"
+            return f"{_WRITTEN.get(function, function)}({', '.join(args)})"
+
+
+_WRITTEN = {"math.@max": "math.greatest", "math.@min": "math.least"}
 
 
 @cache
@@ -502,25 +569,26 @@ def quoted(text: str) -> str:
 class Objects:
     """A source of values for VARIABLES; `odd` is how often a field is missing or of another kind than it should be."""
 
-    def __init__(self, seed: int | str, texts: Sequence[str] = (*STRINGS, *SURROGATES), odd: float = 0.12) -> None:
+    def __init__(self, seed: int | str, texts: Sequence[str] = (*STRINGS, *SURROGATES)) -> None:
         self.random = Random(seed)
-        self.texts = texts
-        self.odd = odd
+        self.texts = (*texts, *COMMON * 3)
+        self.odd = 0.0
 
     def next(self) -> dict[str, Value]:
         """Values by name; now and then a variable is not given."""
         choose = self.random.choice
+        self.odd = choose((0.02, 0.1, 0.1, 0.4))
         values = {
             "object": self.record(3),
             "i": choose(INTS),
             "u": Uint(choose((0, 1, 2, 3, 7, 2**53 + 1, 2**63, 2**64 - 1))),
-            "d": choose((*DOUBLES, float("nan"), float("inf"))),
+            "d": choose((choose(DOUBLES), choose(DOUBLES), float("nan"), float("inf"))),
             "s": choose(self.texts),
             "b": choose((True, False)),
             "l": [choose(INTS) for _ in range(self.random.randrange(4))],
             "m": self.record(2),
         }
-        if self.random.random() < 0.03:
+        if self.random.random() < 0.05:
             del values[choose([*values])]
         return values
 
@@ -530,7 +598,7 @@ class Objects:
             if self.random.random() >= self.odd:
                 fields[name] = self.value(type_, depth)
             elif self.random.random() < 0.6:
-                fields[name] = self.odd_value(depth)
+                fields[name] = self.odd_value(type_, depth)
         return fields
 
     def value(self, type_: Type, depth: int) -> Value:
@@ -547,7 +615,9 @@ class Objects:
             case Type(name="list", params=(element,)):
                 length = self.random.randrange(4) if depth > 0 else 0
                 return [
-                    self.odd_value(depth - 1) if self.random.random() < self.odd / 2 else self.value(element, depth - 1)
+                    self.odd_value(element, depth - 1)
+                    if self.random.random() < self.odd / 2
+                    else self.value(element, depth - 1)
                     for _ in range(length)
                 ]
             case Type(name="map", params=(_, value)):
@@ -557,18 +627,16 @@ class Objects:
             case _:
                 return None
 
-    def odd_value(self, depth: int) -> Value:
-        """Any JSON: what Python takes for equal, or lets iterate and slice, where CEL does not."""
+    def odd_value(self, type_: Type, depth: int) -> Value:
+        """What is not of the type, any JSON."""
         choose = self.random.choice
-        kind = choose(("number", "text", "container", "single", "nested"))
+        kind = choose(("confused", "confused", "number", "text", "nested"))
+        if kind == "confused":
+            return choose(CONFUSED[type_.name])
         if kind == "number":
-            return choose((0, 1, True, False, 0.0, -0.0, 1.0, *INTS, *DOUBLES))
+            return choose((choose(INTS), choose(DOUBLES)))
         if kind == "text":
             return choose(self.texts)
-        if kind == "single":
-            return choose((None, True, False, 1, 1.0, ""))
-        if kind == "container":
-            return choose(([], {}, [None], {"a": 1}, ["a"], {"i": True}, [[]], [1.0, 1, True], {"": {}}, "kinds"))
         made: Value = choose((1, "s", None))
         for _ in range(self.random.randrange(1, 30)):
             made = [made] if self.random.random() < 0.5 else {choose([*FIELDS]): made}
