@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 from admit.admission.patch import pointer
 from admit.cel.ast import Expr, Literal
-from admit.cel.env import Declarations
+from admit.cel.env import NEWEST, Declarations, admission
 from admit.cel.values import Map, Optional, display
 from admit.errors import EvaluationError
 from admit.plan.ir import PARAMETERS, Step
@@ -170,7 +170,7 @@ class Runner:
             return joined
         if validation.summary is not None:
             try:
-                return str(self._value(validation.summary, scope)).strip()
+                return str(self._text_of(validation.summary, scope)).strip()
             except EvaluationError:
                 return f"failed rule {validation.name}"
         return f"{texts[0]} (and {len(texts) - 1} more)" if len(texts) > 1 else texts[0]
@@ -183,7 +183,7 @@ class Runner:
         errors: list[EvaluationError] = []
         for message in validation.messages:
             try:
-                text = self._value(message, scope)
+                text = self._text_of(message, scope)
             except EvaluationError as error:
                 errors.append(error)
                 continue
@@ -257,13 +257,23 @@ class Runner:
             raise EvaluationError(f"expected a bool but found {display(value)}", condition.span)
         return value
 
-    def _value(self, expr: Expr, scope: Scope) -> Any:
+    def _text_of(self, message: Expr, scope: Scope) -> Any:
+        """The value of a message, which may call what only the newest Kubernetes has."""
+        return self._value(message, scope, _newest())
+
+    def _value(self, expr: Expr, scope: Scope, within: Declarations | None = None) -> Any:
         key = id(expr), len(scope)
         expression = self._expressions.get(key)
         if expression is None:
             variables = tuple(name for name in scope if name not in PARAMETERS)
-            expression = self._expressions[key] = Expression(expr, self._within, self.step.definitions, variables)
+            expression = Expression(expr, within or self._within, self.step.definitions, variables)
+            self._expressions[key] = expression
         return expression(scope)
+
+
+@cache
+def _newest() -> Declarations:
+    return admission(f"1.{NEWEST}")
 
 
 _WRITERS = {"set": set_at, "add": add_at, "remove": remove_at}
