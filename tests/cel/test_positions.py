@@ -46,7 +46,7 @@ def test_operations_have_the_place_of_their_expression(field: str, operation: st
 
 def test_an_error_knows_what_failed() -> None:
     program = ENVIRONMENT.compile(DOCUMENT.scalar(("spec", "line")))
-    with pytest.raises(EvaluationError, match="^no such key: ü$") as error:
+    with pytest.raises(EvaluationError, match=r"^no such key: ü$") as error:
         program(object={"labels": {}, "count": 4})
     assert error.value.span is not None
     assert error.value.span.text == "object.labels['ü']"
