@@ -9,6 +9,7 @@ import pytest
 from admit.cel.ast import Call, Expr, Ident, Literal, Select, children
 from admit.cel.check import check
 from admit.cel.env import Declarations, admission, declarations, parse_type
+from admit.cel.link import parse_in
 from admit.cel.parse import parse
 from admit.cel.types import BOOL, DYN, INT, NULL, STRING, object_type
 from admit.errors import CompileError
@@ -247,6 +248,28 @@ VERSIONS = [
         "undeclared reference to 'format' (in container '') (Kubernetes 1.29 and later have it)",
     ),
     ("1.28", "'a'.reverse()", "undeclared reference to 'reverse' (in container '')"),
+    (
+        "1.28",
+        "[1].reverse()",
+        "undeclared reference to 'reverse' (in container '') (Kubernetes 1.34 and later have it)",
+    ),
+    ("1.29", "ip('::1')", "undeclared reference to 'ip' (in container '') (Kubernetes 1.30 and later have it)"),
+    (
+        "1.29",
+        "ip.isCanonical('::1')",
+        "undeclared reference to 'isCanonical' (in container '') (Kubernetes 1.30 and later have it)",
+    ),
+    ("1.33", "lists.range(1)", "undeclared reference to 'range' (in container '') (Kubernetes 1.34 and later have it)"),
+    (
+        "1.33",
+        "[1].sortBy(x, -x)",
+        "undeclared reference to 'sortBy' (in container '') (Kubernetes 1.34 and later have it)",
+    ),
+    (
+        "1.36",
+        "[1].includes(1)",
+        "undeclared reference to 'includes' (in container '') (Kubernetes 1.37 and later have it)",
+    ),
     ("1.36", "cel.bind(x, 1, x)", "undeclared reference to 'bind' (in container '')"),
 ]
 
@@ -372,8 +395,7 @@ def test_a_hundred_errors_are_reported() -> None:
 
 
 def checked(text: str, within: Declarations = SPECIFICATION) -> Expr:
-    tree = parse(text, backquotes=within.backquotes, two_variable=within.two_variables, bind=within.bind)
-    return check(tree, within)
+    return check(parse_in(within, text), within)
 
 
 def accepted(text: str, within: Declarations) -> bool:

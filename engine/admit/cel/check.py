@@ -257,18 +257,20 @@ class _Checker:
         args: list[Expr] = []
         for arg in node.args:
             args.append((yield arg))
-        name, target = node.function, node.target
+        name, target, dotted = node.function, node.target, ""
         if target is not None:
             namespaced = self._namespaced(target, name)
             if namespaced is not None:
                 name, target = namespaced, None
             else:
+                dotted = _dotted(target, name)
                 target = yield target
         if name in ("_&&_", "_||_"):
             type, overloads = self._logical(name, args)
         else:
             operands = args if target is None else [target, *args]
-            name, type, overloads = self._applied(node.span, name, map(self._type, operands), target is not None)
+            types = map(self._type, operands)
+            name, type, overloads = self._applied(node.span, name, types, target is not None, dotted)
         return replace(node, function=name, args=tuple(args), target=target, overloads=overloads, type=type)
 
     def _namespaced(self, target: Expr, name: str) -> str | None:
@@ -295,13 +297,17 @@ class _Checker:
         self.report(span, f"expected type '{shown(expected)}' but found '{shown(found)}'")
 
     def _applied(
-        self, span: Span, name: str, operands: Iterable[Type], member: bool = False
+        self, span: Span, name: str, operands: Iterable[Type], member: bool = False, dotted: str = ""
     ) -> tuple[str, Type, tuple[Overload, ...]]:
-        """A function's full name, the type of its call, and the overloads that take the operands."""
+        """A function's full name, the type of its call, and the overloads that take the operands.
+
+        `dotted` is what a function without a receiver would be called.
+        """
         types = list(operands)
         function = self._function(name)
         if function is None:
-            self._undeclared(span, name, self._hint(name, types, member))
+            hint = self._hint(name, types, member) or (self._hint(dotted, types[1:], False) if dotted else "")
+            self._undeclared(span, name, hint)
             return name, ERROR, ()
         type, overloads = self._overloads(self.declarations.functions[function], types, member)
         if not overloads:
@@ -571,6 +577,14 @@ def _walked(visit: Callable[[Expr], Expr | _Step], expr: Expr) -> Expr:
         except StopIteration as stop:
             waiting.pop()
             made = stop.value
+
+
+def _dotted(target: Expr, name: str) -> str:
+    """`a.b.name`; empty where the target is no chain of names."""
+    while isinstance(target, Select) and not target.test:
+        name = f"{target.field}.{name}"
+        target = target.operand
+    return f"{target.name}.{name}" if isinstance(target, Ident) else ""
 
 
 def _no_overload(function: str, operands: Iterable[Type], member: bool = False) -> str:

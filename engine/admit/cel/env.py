@@ -124,10 +124,11 @@ class Declarations:
 
     def newer(self, function: str) -> Iterator[Overload]:
         """The overloads of a function that only later versions of Kubernetes have."""
-        if self.kubernetes is not None and self.kubernetes < NEWEST:
-            for overload in library.functions(NEWEST).get(function, ()):
-                if overload.since is not None and overload.since > self.kubernetes:
-                    yield overload
+        if self.kubernetes is not None:
+            for minor in range(self.kubernetes + 1, NEWEST + 1):
+                for overload in library.functions(minor).get(function, ()):
+                    if overload.since == minor:
+                        yield overload
 
 
 class _AnyFields(dict[str, Type]):
