@@ -289,7 +289,7 @@ PRESETS = [
     ("'a'.matches('(')", True, False),
     ("cel.bind(x, 1, x + 1)", True, False),
     ("object.`a-b`", True, False),
-    ("net.IP", False, True),
+    ("net.IP", True, True),
 ]
 
 
