@@ -15,7 +15,7 @@ from typing import Any
 from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Literal, MapExpr, Node, OptMap, Select
 from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
 from admit.cel.emit.names import Numbering, Renamer
-from admit.cel.emit.native import NATIVE
+from admit.cel.emit.native import NATIVE, may_be_exclusive
 from admit.cel.library import dispatcher, operation, result_of
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import Kind, Type
@@ -60,6 +60,7 @@ class Emitter:
     def prepare(self, expr: Expr) -> Expr:
         """The expression as it must be given to the other methods. All are prepared before the first is emitted."""
         renamed = self._renamer.rename(expr, {})
+        self.frame.exclusives = self.frame.exclusives or may_be_exclusive(renamed)
         self.numbering.add(renamed)
         for name in self._renamer.free & self.definitions.keys() - self._prepared.keys():
             self._prepared[name] = expr  # it is not its own definition

@@ -79,6 +79,8 @@ class Frame:
     kinds: dict[str, str] = field(default_factory=dict)
     known: dict[object, Py] = field(default_factory=dict)
     loops: int = 0
+    exclusives: bool = False
+    """Whether a value may be one that is compared with its own kind only."""
     _taken: set[str] = field(default_factory=set)
     _helpers: dict[int, str] = field(default_factory=dict)
     _bound: set[str] = field(default_factory=set)

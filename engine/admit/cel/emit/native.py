@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
-from admit.cel.ast import Literal
+from admit.cel.ast import Call, Expr, Ident, Literal, children
 from admit.cel.emit.frame import Frame, Py, Surprise, both, negated
 from admit.cel.quote import constant, quote
 from admit.cel.regex import plan
 from admit.cel.times import parse_duration, parse_timestamp
-from admit.cel.values import equal
+from admit.cel.types import Type
+from admit.cel.values import Exclusive, Map, Optional, Value, equal
 from admit.errors import EvaluationError
 from admit.source import Span
 
@@ -31,6 +32,29 @@ LONGEST_REMEMBERED = 64
 _NUMBERS = ("int", "float")
 _SAME = {"str", "int", "bool", "bytes", "NoneType", "Duration", "Timestamp"}
 _ORDERED = ("str", "int", "bytes")  # a NaN has no order in Kubernetes
+
+
+def may_be_exclusive(node: Expr) -> bool:
+    """Whether a part of the expression is an address, a quantity or the like."""
+    match node:
+        case Literal(kind="constant", value=value):
+            return _is_exclusive(value)
+        case Ident(type=Type(name=name)) if name.startswith("kubernetes.authorization."):
+            return True
+        case Call(type=Type(name=name)) if name.startswith(("net.", "kubernetes.")):
+            return True
+    return any(map(may_be_exclusive, children(node)))
+
+
+def _is_exclusive(value: Value) -> bool:
+    match value:
+        case list():
+            return any(map(_is_exclusive, value))
+        case dict() | Map():
+            return any(_is_exclusive(item) for _, item in value.items())
+        case Optional(value=inner):
+            return _is_exclusive(inner)
+    return isinstance(value, Exclusive)
 
 
 def _equals(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
@@ -63,6 +87,8 @@ def _equals_literal(frame: Frame, span: Span, a: Py, literal: Literal) -> ast.ex
     if value is None or type(value) is bool:
         if isinstance(a.code, ast.Constant):  # Python warns of `1 is True`
             return constant(a.code.value is value, span)
+        if frame.exclusives and value is not None and not frame.kind(a):  # of which a comparison is an error
+            a = frame.guard(a, span, "bool")
         return quote("a is b", span, a=a.code, b=constant(value, span))
     if type(value) is str or type(value) is bytes:
         return quote("a == b", span, a=a.code, b=constant(value, span))
