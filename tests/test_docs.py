@@ -1,4 +1,4 @@
-"""The documents: no page without a way to it, no link to nowhere."""
+"""The documents: no page without a way to it, no link to nowhere, no example that does not work."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import admit
+from admit.rules.yaml import read
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def _links(page: Path) -> set[Path]:
@@ -24,3 +28,17 @@ def test_links(page: Path) -> None:
 def test_every_page_is_linked() -> None:
     linked = set().union(*map(_links, PAGES))
     assert not [page for page in PAGES if page.is_relative_to(ROOT / "docs") and page not in linked]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/rules.md"])
+def test_rules_load(page: str) -> None:
+    texts = [text for text in _blocks(page, "yaml") if "apiVersion: admit.dev/v1" in text]
+    assert admit.load(document for text in texts for document in read(text.encode(), page)).bindings
+
+
+def test_the_library_as_shown() -> None:
+    exec("\n".join(_blocks("docs/reference/library.md", "python")), {})
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    return [text for found, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")) if found == language]
