@@ -81,7 +81,7 @@ def _verdict(answer: Answer) -> str:
 
 
 def _same_text(ours: str, theirs: str) -> bool:
-    if theirs.startswith("internal error: "):  # a panic of cel-go's
+    if theirs.startswith(("internal error: ", "panic: ")):  # a panic of cel-go's
         return True
     if theirs.startswith("program instantiation failed: "):  # it has no place to show
         return theirs in ours

@@ -9,6 +9,7 @@
 | grammar, literals, syntax_error, parse, unparse | text to nodes and back |
 | library/, regex | functions as data; RE2's semantics |
 | unify, env, check, schema | the type checker; what a program may mention; types from an OpenAPI schema |
+| prepare | what is computed without input, and may fail |
 | cost | what an evaluation takes, in the units of the API server's budgets |
 | evaluate, fold | the reference evaluator, to the letter; constants computed beforehand |
 | quote, emit/, link | nodes to Python's `ast`, and that to a function |

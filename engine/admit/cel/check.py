@@ -39,6 +39,7 @@ from admit.cel.ast import (
 from admit.cel.env import SORT_BY_SINCE, TWO_VARIABLES_SINCE, Declarations
 from admit.cel.library import Overload, dispatch
 from admit.cel.library.formatting import check_format
+from admit.cel.prepare import unfit
 from admit.cel.types import (
     BOOL,
     BYTES,
@@ -487,12 +488,9 @@ class _Checker:
 
     def validate(self, root: Expr) -> None:
         pending = [(root, False)]
-        searches: list[Call] = []
         while pending:
             node, exempt = pending.pop()
             if isinstance(node, Call):
-                if node.function in ("find", "findAll"):
-                    searches.append(node)
                 exempt = exempt or node.function == "format"
                 if self.declarations.checked_literals:
                     self._try_literal(node)
@@ -501,18 +499,9 @@ class _Checker:
             elif self.declarations.homogeneous and not exempt:
                 self._check_homogeneous(node)
             pending.extend((child, exempt) for child in children(node))
-        if not self.issues:
-            for search in searches:
-                self._try_pattern(search)
-
-    def _try_pattern(self, node: Call) -> None:
-        """Reports a literal that is no pattern; to the API server, the program then cannot be made."""
-        match node.args:
-            case (Literal(kind="string", value=pattern) as argument, *_):
-                try:
-                    regex.find_all("", pattern)
-                except EvaluationError as error:
-                    self.report(argument.span, f"program instantiation failed: {error}")
+        kubernetes = self.declarations.kubernetes
+        if not self.issues and kubernetes is not None and (issue := unfit(root, kubernetes)):
+            self.issues.append(issue)
 
     def _try_format(self, node: Call) -> None:
         """Reports a literal format that does not fit the literal list of what goes into it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, repeat
+from itertools import repeat
 from typing import TypeAlias
 
 from admit.cel.ast import (
@@ -38,6 +38,7 @@ from admit.cel.values import (
     has,
     index,
     make_map,
+    merged,
     opt_index,
     opt_select,
     select,
@@ -182,6 +183,8 @@ class _Evaluator:
         match node:
             case Call(function="_&&_" | "_||_" as operator, args=args):
                 return (yield from self.connective(zip(args, repeat(scope), strict=False), operator == "_||_"))
+            case Call(function="@in", args=(_, ListExpr(items=()))) if not self.strict:
+                return False  # whatever becomes of the item
             case Call(function="_?_:_", args=(condition, yes, no)):
                 chosen = yield condition, scope
                 if type(chosen) is not bool:
@@ -195,6 +198,8 @@ class _Evaluator:
                         values.append(NONE)  # not needed, so not evaluated
                     else:
                         values.append((yield operand, scope))
+                if function == "matches" and isinstance(operands[1], Literal) and type(values[0]) is not str:
+                    raise EvaluationError("no such overload")  # without the name, where the pattern is known before
                 if attribute := _ATTRIBUTES.get(function):
                     return attribute(*values, self.strict)
                 return dispatch(operation(function, node.overloads), values, self.within.kubernetes)
@@ -254,9 +259,7 @@ class _Evaluator:
                 shown = f"'{display(key)}' from non-optional value {display(value)}"
                 raise EvaluationError(f"cannot initialize optional entry {shown}")
             pairs.append((key, value if not entry.optional else value.value if value.present else ABSENT))
-        if not self.strict:  # to cel-go, a key that comes again is no error
-            pairs = list({(type(key), display(key)): (key, value) for key, value in pairs}.values())
-        return make_map((key, value) for key, value in pairs if value is not ABSENT)
+        return make_map(pairs, self.strict)
 
     def message(self, node: Message, scope: Scope) -> Steps:
         fields: dict[str, Value] = {}
@@ -380,11 +383,6 @@ def _collected(macro: str, kept: list[tuple[Value, Value]]) -> Value:
         case "map" | "transformList":
             return [result for _, result in kept]
         case "transformMap":
-            return make_map(kept)
+            return make_map(kept, strict=False)
         case _:
-            entries: dict[tuple[bool, Value], tuple[Value, Value]] = {}
-            for key, value in chain.from_iterable(result.items() for _, result in kept):
-                if (type(key) is bool, key) in entries:
-                    raise EvaluationError(f"insert failed: key {display(key)} already exists")
-                entries[type(key) is bool, key] = key, value
-            return make_map(list(entries.values()))
+            return merged(result for _, result in kept)

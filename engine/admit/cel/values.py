@@ -49,7 +49,7 @@ class Uint(int):
 
 
 class Map:
-    """A map whose keys are not all strings. 1, 1u and 1.0 are one key; true is another.
+    """A map whose keys are not all strings. 1 finds 1u, and 1.0 either; true is no number.
 
     Made by `make_map`; `items()` and iteration go in the order of insertion.
     """
@@ -59,17 +59,19 @@ class Map:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, pairs: Iterable[tuple[Value, Value]]) -> None:
-        self._entries = {_slot(key): (key, value) for key, value in pairs}
+        self._entries: dict[Value, tuple[Value, Value]] = {}
+        for key, value in pairs:
+            self._entries[_slot(key)] = (key, value)
 
     def items(self) -> Iterable[tuple[Value, Value]]:
         return self._entries.values()
 
     def find(self, key: Value) -> Value:
         """The value under a key, or ABSENT."""
-        if type(key) not in _INDEXES or (type(key) is float and key == -(2.0**63)):  # no int to cel-go
-            return ABSENT
-        entry = self._entries.get(_slot(key))
-        return ABSENT if entry is None else entry[1]
+        for slot in (_slot(key), *_numbers(key)):
+            if slot in self._entries:
+                return self._entries[slot][1]
+        return ABSENT
 
     def __contains__(self, key: object) -> bool:
         return self.find(key) is not ABSENT
@@ -159,19 +161,37 @@ def bounded(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return call
 
 
-def make_map(pairs: Iterable[tuple[Value, Value]]) -> dict[str, Value] | Map:
-    """The map of a literal. Raises EvaluationError for a key twice, and for one that can be none."""
-    entries: dict[Value, tuple[Value, Value]] = {}
+def make_map(pairs: Iterable[tuple[Value, Value]], strict: bool = True) -> dict[str, Value] | Map:
+    """The map of a literal; a value that is ABSENT takes its key away. Raises EvaluationError.
+
+    `strict` is the CEL specification's: for a key twice, and for one that can be none. To cel-go, all but bytes can.
+    """
+    made = Map(())
     for key, value in pairs:
         if type(key) not in _KEYS:
-            raise EvaluationError(f"unsupported key type '{type_of(key)}'")
-        slot = _slot(key)
-        if slot in entries:
+            if strict:
+                raise EvaluationError(f"unsupported key type '{type_of(key)}'")
+            if type(key) is bytes:
+                raise EvaluationError("internal error: runtime error: hash of unhashable type types.Bytes")
+        if strict and key in made:
             raise EvaluationError(f"duplicate key: {display(key)}")
-        entries[slot] = (key, value)
-    if all(type(key) is str for key, _ in entries.values()):
-        return dict(entries.values())
-    return Map(entries.values())
+        made._entries[_slot(key)] = (key, value)
+    return _plain((key, value) for key, value in made.items() if value is not ABSENT)
+
+
+def merged(maps: Iterable[dict[str, Value] | Map]) -> dict[str, Value] | Map:
+    """One map of several. Raises EvaluationError for a key that comes again."""
+    made = Map(())
+    for key, value in (entry for each in maps for entry in each.items()):
+        if key in made:
+            raise EvaluationError(f"insert failed: key {display(key)} already exists")
+        made._entries[_slot(key)] = (key, value)
+    return _plain(made.items())
+
+
+def _plain(entries: Iterable[tuple[Value, Value]]) -> dict[str, Value] | Map:
+    entries = tuple(entries)
+    return dict(entries) if all(type(key) is str for key, _ in entries) else Map(entries)
 
 
 def type_of(value: Value) -> Type:
@@ -447,6 +467,7 @@ _NUMBERS = frozenset((int, Uint, float))
 _ORDERED = frozenset((bool, str, bytes, Timestamp, Duration))
 _KEYS = frozenset((str, bool, int, Uint))
 _INDEXES = _KEYS | {float}
+_TOLD_APART = _INDEXES | {bytes, type(None), Timestamp, Duration, Type}
 _GO_NAMES = {type(None): "types.Null", list: "*types.baseList", dict: "*types.baseMap", Map: "*types.baseMap"}
 _GO_NAMES |= {Optional: "*types.Optional", Type: "*types.Type"}
 
@@ -460,8 +481,19 @@ def _equal_numbers(a: Value, b: Value) -> bool:
 
 
 def _slot(key: Value) -> Value:
-    """What tells keys apart in a dict, where true would be 1."""
-    return (key,) if type(key) is bool else key
+    """What tells keys apart in a dict, where true would be 1. A key that can be none otherwise is itself alone."""
+    kind = type(key)
+    if kind is str or kind is int:
+        return key
+    return (kind, int(key) if kind is Uint else key) if kind in _TOLD_APART else (kind, id(key))
+
+
+def _numbers(key: Value) -> tuple[Value, ...]:
+    """Where a number may be found beside its own place."""
+    kind = type(key)
+    if kind not in _NUMBERS or (kind is float and (not key.is_integer() or key == -(2.0**63))):  # no int to cel-go
+        return ()
+    return (int(key), (Uint, int(key)))
 
 
 def _param(declared: Type, at: int) -> Type:
