@@ -1,4 +1,4 @@
-"""The tutorial: its files are written, its commands typed into one shell, and what they print is what it shows."""
+"""The manual's consoles: files are written, commands typed into one shell, and what they print is what is shown."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-PRELUDE = """set -m; admit() { %s -m admit.cli "$@"; }; trap 'kill %%1' EXIT"""
+PRELUDE = """set -m; admit() { %s -m admit.cli "$@"; }; trap 'kill %%1 2> /dev/null' EXIT"""
 END = "end-of-output"
 
 
 @pytest.mark.may_skip
 @pytest.mark.skipif(not (shutil.which("openssl") and shutil.which("curl")), reason="needs openssl and curl")
-def test_tutorial(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["tutorial.md", "reference/cli.md"])
+def test_console(page: str, tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     port = _free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "engine"), "NO_PROXY": "localhost"}
@@ -32,7 +32,7 @@ def test_tutorial(tmp_path: Path) -> None:
     with subprocess.Popen(["bash"], cwd=tmp_path, env=environment, **options) as shell:
         assert shell.stdin is not None
         shell.stdin.write(f"{PRELUDE % shlex.quote(sys.executable)}\n")
-        for language, file, content in BLOCK.findall(TUTORIAL.read_text(encoding="utf-8")):
+        for language, file, content in BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
             if file:
                 (tmp_path / file).write_text(content, encoding="utf-8")
             elif language == "console":
