@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from types import ModuleType
@@ -87,9 +87,12 @@ def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         yield reading
         return
     monkeypatch.setitem(sys.modules, "yaml._yaml", None)
-    yield importlib.reload(reading)
-    monkeypatch.undo()
-    importlib.reload(reading)
+    spec = importlib.util.spec_from_file_location("pure_reading", reading.__file__)  # a module of its own
+    assert spec is not None and spec.loader is not None
+    pure = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "pure_reading", pure)
+    spec.loader.exec_module(pure)
+    yield pure
 
 
 @pytest.mark.parametrize("text, values", VALUES)
