@@ -106,13 +106,19 @@ class Expressions:
 
     `covered` counts overloads and macros; of what could be made, what was covered least is made first. `listed` is how
     often an expression begins with one of them, not as rules do; `wrong`, how often an operand is of another type than
-    it should be.
+    it should be; `depths`, how deep expressions are.
     """
 
     def __init__(
-        self, seed: int | str, covered: Counter[str] | None = None, listed: float = 0.4, wrong: float = 0.025
+        self,
+        seed: int | str,
+        covered: Counter[str] | None = None,
+        listed: float = 0.4,
+        wrong: float = 0.025,
+        depths: Sequence[int] = (2, 3, 3, 4, 5),
     ) -> None:
         self.random = Random(seed)
+        self.depths = depths
         self.listed = listed
         self.covered: Counter[str] = Counter() if covered is None else covered
         self.wrong = wrong
@@ -122,7 +128,7 @@ class Expressions:
     def next(self) -> str:
         """The text of one expression; most are well typed."""
         self.paths = []
-        depth = self.random.choice((2, 3, 3, 4, 5))
+        depth = self.random.choice(self.depths)
         if self.random.random() < self.listed:
             _, wanted, make = self._least_covered([*_by_overload(), *_by_macro(None)], 40)
             return make(self, self._concrete(wanted, {}), depth)
@@ -138,7 +144,7 @@ class Expressions:
             return self._leaf(wanted, depth)
         if wanted == BOOL and chance < 0.6:
             return self.rule(depth - 1)
-        _, _, make = self._least_covered([*_by_result(wanted), *_by_macro(wanted)], 3)
+        _, _, make = self._least_covered([*_by_result(wanted), *_by_macro(wanted)], 4)
         return make(self, wanted, depth)
 
     def _wrong(self, wanted: Type, depth: int) -> str:
@@ -170,7 +176,8 @@ class Expressions:
             case Type(name="string"):
                 return quoted(self.random.choice((self.random.choice(STRINGS), self.random.choice(COMMON))))
             case Type(name="list", params=(element,)):
-                return f"[{', '.join(self.of(element, depth - 2) for _ in range(self.random.randrange(4)))}]"
+                item = self.literal if self.random.random() < 0.7 else self.of  # of one type, for Kubernetes
+                return f"[{', '.join(item(element, depth - 2) for _ in range(self.random.randrange(4)))}]"
             case Type(name="map", params=(key, value)):
                 pairs = [(self.literal(key), self.of(value, depth - 2)) for _ in range(self.random.randrange(3))]
                 return f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
@@ -360,10 +367,11 @@ class Expressions:
             return str(self.random.randrange(8))
         if type_ == STRING and at == 1 and overload.function.startswith("get"):
             return quoted(self.random.choice(_ZONES))
+        chance = self.random.random()
         hints = _hints().get((overload.function, at, type_.name))
-        if hints and self.random.random() < 0.3:
+        if hints and chance < 0.4:
             return self.random.choice(hints)
-        return self.of(type_, depth - 1)
+        return self.literal(type_, depth - 1) if chance > 0.6 else self.of(type_, depth - 1)
 
     def _concrete(self, type_: Type, bound: _Substitution) -> Type:
         """The type with its parameters bound, each to one of a few types where it is free."""
@@ -436,9 +444,10 @@ def overloads() -> Mapping[str, Overload]:
 
 
 def _can_be_written(overload: Overload) -> bool:
-    """Not those of mutations, nor those that only a macro calls."""
+    """Not those of mutations, nor those that only a macro calls, or what was not checked."""
     internal = "@" in overload.function and overload.function not in ("@in", *_WRITTEN)
-    return overload.library != "jsonpatch" and not internal
+    reached = overload.declared or not overload.function[0].isalpha()
+    return reached and overload.library != "jsonpatch" and not internal
 
 
 @cache
@@ -567,17 +576,23 @@ def quoted(text: str) -> str:
 
 
 class Objects:
-    """A source of values for VARIABLES; `odd` is how often a field is missing or of another kind than it should be."""
+    """A source of values for VARIABLES; `odds` are how often a field is missing or not of the kind that it should be."""
 
-    def __init__(self, seed: int | str, texts: Sequence[str] = (*STRINGS, *SURROGATES)) -> None:
+    def __init__(
+        self,
+        seed: int | str,
+        texts: Sequence[str] = (*STRINGS, *SURROGATES),
+        odds: Sequence[float] = (0.02, 0.1, 0.1, 0.4),
+    ) -> None:
         self.random = Random(seed)
+        self.odds = odds
         self.texts = (*texts, *COMMON * 3)
         self.odd = 0.0
 
     def next(self) -> dict[str, Value]:
         """Values by name; now and then a variable is not given."""
         choose = self.random.choice
-        self.odd = choose((0.02, 0.1, 0.1, 0.4))
+        self.odd = choose(self.odds)
         values = {
             "object": self.record(3),
             "i": choose(INTS),
