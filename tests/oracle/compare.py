@@ -149,8 +149,11 @@ def _smaller(example: Example) -> Iterator[Example]:
                 yield replace(example, expression=text)
     except CompileError:
         pass
-    for variables in _without(example.variables):
-        yield replace(example, variables=variables)
+    for name, value in example.variables.items():
+        others = {other: each for other, each in example.variables.items() if other != name}
+        yield replace(example, variables=others)
+        if VARIABLES[name] == "dyn":
+            yield from (replace(example, variables={**others, name: less}) for less in _without(value))
 
 
 def _reduced(node: Expr) -> Iterator[Expr]:

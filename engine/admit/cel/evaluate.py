@@ -194,7 +194,7 @@ class _Evaluator:
                 function, operands = self.resolved(node)
                 values: list[Value] = []
                 for operand in operands:
-                    if values and function in ("or", "orValue") and not _is_none(values[0]):
+                    if values and function in _LAZY and _is_none(values[0]) is not _LAZY[function]:
                         values.append(NONE)  # not needed, so not evaluated
                     else:
                         values.append((yield operand, scope))
@@ -319,6 +319,8 @@ def _is_none(value: Value) -> bool:
     return isinstance(value, Optional) and not value.present
 
 
+# Of these the second operand is evaluated only where the first is NONE, or only where it is not.
+_LAZY = {"or": True, "orValue": True, "_[_]": False, "_[?_]": False}
 _ATTRIBUTES: Mapping[str, Callable[..., Value]] = {
     "_[_]": index,
     "_[?_]": opt_index,

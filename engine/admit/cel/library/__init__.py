@@ -214,7 +214,8 @@ _OPERANDS: dict[str, frozenset[str]] = {
 }
 
 
-_GENERIC = frozenset(("size", "matches", "type", "dyn", "sort", "flatten"))  # to cel-go, one function for all overloads
+# To cel-go, one function for all overloads.
+_GENERIC = frozenset(("or", "orValue", "size", "matches", "type", "dyn", "sort", "flatten"))
 
 
 _WORDS = {
