@@ -576,7 +576,7 @@ def quoted(text: str) -> str:
 
 
 class Objects:
-    """A source of values for VARIABLES; `odds` are how often a field is missing or not of the kind that it should be."""
+    """A source of values for VARIABLES; `odds` are how often a field is missing or of a wrong kind."""
 
     def __init__(
         self,

@@ -33,6 +33,9 @@ def literal(value: Any, span: Span, type_: Type | None = None) -> Literal:
 
 def fold(node: Expr, within: Declarations) -> Expr:
     """The expression with its constant parts computed. It has the same value, or error, for every input."""
+    match node:
+        case Call(function="@in", args=(_, ListExpr(items=()))) if within.kubernetes is not None:
+            return literal(False, node.span, node.type)  # before the list is a constant as others are
     return fold_node(rebuild(node, partial(fold, within=within)), within)
 
 
