@@ -58,10 +58,13 @@ def answer(example: Example) -> Answer:
 
 
 def difference(ours: Answer, theirs: Answer) -> str | None:
-    """In what two answers differ: `verdict`, `value`, `type`, `text`; the gravest of them."""
+    """In what two answers differ: `verdict`, `value`, `type`, `text`; the gravest of them.
+
+    `panic`: ours is a value, where cel-go has a fault of its own; with any failure of ours that is no difference.
+    """
     verdict = _verdict(ours)
-    if theirs.get("error", "").startswith("panic: "):  # cel-go's, outside of what it recovers from
-        return None
+    if theirs.get("error", "").startswith(_PANICS):
+        return "panic" if verdict == "value" else None
     if verdict != _verdict(theirs):
         return "verdict"
     if verdict == "value" and ours["value"] is not None and _comparable(ours["value"]) != _comparable(theirs["value"]):
@@ -71,6 +74,9 @@ def difference(ours: Answer, theirs: Answer) -> str | None:
     if verdict != "value" and not _same_text(ours[verdict], theirs[verdict]):
         return "text"
     return None
+
+
+_PANICS = ("internal error: ", "panic: ")
 
 
 @cache
@@ -83,8 +89,6 @@ def _verdict(answer: Answer) -> str:
 
 
 def _same_text(ours: str, theirs: str) -> bool:
-    if theirs.startswith("internal error: "):  # a panic of cel-go's
-        return True
     if theirs.startswith("program instantiation failed: "):  # it has no place to show
         return theirs in ours
     return ours == theirs.removeprefix("compilation failed: ")

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -23,11 +23,12 @@ from typing import Any
 import yaml
 from platformdirs import user_cache_path
 
+from admit.admission.native import native
 from admit.cel.ast import Expr, Ident, ListExpr, Literal, MapExpr, children, rebuild
 from admit.cel.library import _known
 from admit.cel.parse import parse
 from admit.cel.unparse import unparse
-from admit.cel.values import encode
+from admit.cel.values import decode, encode
 from admit.errors import CompileError
 
 from ..cel.expressions import VARIABLES, Expressions, Objects, overloads
@@ -52,7 +53,7 @@ def main() -> int:
     oracle = Oracle()
     print(f"{chosen.examples} examples, seed {chosen.seed}")
     seen: Counter[str] = Counter()
-    differing: dict[str, list[Example]] = {}
+    differing: defaultdict[str, list[Example]] = defaultdict(list)
     source = examples(chosen.seed)
     while (left := chosen.examples - seen["examples"]) > 0:
         batch = [next(source) for _ in range(min(left, BATCH))]
@@ -61,17 +62,16 @@ def main() -> int:
             seen["examples"] += 1
             seen.update(ours.keys() - {"type"})
             if difference(ours, theirs) and (kind := oracle.differs(example)):
-                seen[kind] += 1
-                differing.setdefault(kind, []).append(example)
+                differing[kind].append(example)
     for kind, found in sorted(differing.items()):
         print(f"\n# {kind}: {len(found)}")
         found.sort(key=lambda example: len(example.expression))
         for row in sorted({rendered(smallest(oracle, example), oracle) for example in found[:PRINTED]}, key=len):
             print(row)
-    print(f"\n{dict(seen)}")
+    print(f"\n{dict(seen)}, differing: { {kind: len(found) for kind, found in differing.items()} }")
     texts = seen["error"] + seen["compile_error"]
-    grave = sum(seen[kind] for kind in GRAVE)
-    return grave > seen["examples"] / 10_000 or seen["text"] > texts / 20
+    grave = sum(len(differing[kind]) for kind in GRAVE)
+    return grave > seen["examples"] / 10_000 or len(differing["text"]) > texts / 20
 
 
 class Oracle:
@@ -153,7 +153,10 @@ def _smaller(example: Example) -> Iterator[Example]:
         others = {other: each for other, each in example.variables.items() if other != name}
         yield replace(example, variables=others)
         if VARIABLES[name] == "dyn":
-            yield from (replace(example, variables={**others, name: less}) for less in _without(value))
+            less = _without(value)
+        else:
+            less = map(encode, _without(decode(value)))
+        yield from (replace(example, variables={**others, name: each}) for each in less)
 
 
 def _reduced(node: Expr) -> Iterator[Expr]:
@@ -189,7 +192,7 @@ def rendered(example: Example, oracle: Oracle) -> str:
     (theirs,) = oracle.answers([example])
     row = {
         "expression": example.expression,
-        "variables": example.variables,
+        "variables": native(example.variables),
         "expected": {kind: said for kind, said in theirs.items() if kind != "cost"},
     }
     text = yaml.safe_dump([row], sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None)

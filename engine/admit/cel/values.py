@@ -481,11 +481,11 @@ def _equal_numbers(a: Value, b: Value) -> bool:
 
 
 def _slot(key: Value) -> Value:
-    """What tells keys apart in a dict, where true would be 1. A key that can be none otherwise is itself alone."""
+    """What tells keys apart in a dict, where true would be 1. A list, a map and the like equal no other as keys."""
     kind = type(key)
     if kind is str or kind is int:
         return key
-    return (kind, int(key) if kind is Uint else key) if kind in _TOLD_APART else (kind, id(key))
+    return (kind, int(key) if kind is Uint else key) if kind in _TOLD_APART else object()
 
 
 def _numbers(key: Value) -> tuple[Value, ...]:
