@@ -24,7 +24,8 @@ check: $(VENV)/.dev  ## lint, format, types, and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
 
-fuzz: $(VENV)/.dev  ## random expressions, held against the API server's own CEL (needs Go); EXAMPLES=N, SEED=N
+fuzz: $(VENV)/.dev  ## random expressions: generated code, the evaluator, the API server's own CEL (needs Go); EXAMPLES=N, SEED=N
+	@ADMIT_FUZZ=$(or $(EXAMPLES),50000) ADMIT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -n auto -rP tests/cel/test_differential.py
 	@$(BIN)/python -m tests.oracle.compare $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.bench  ## expressions, rule sets and the server, side by side with their peers

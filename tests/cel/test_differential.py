@@ -1,6 +1,6 @@
 """Generated code against the reference evaluator, on random expressions over random objects.
 
-`ADMIT_FUZZ=N` makes it N expressions (`make fuzz`), from a seed of their own.
+`ADMIT_FUZZ=N` makes it N expressions (`make fuzz`), from a seed of their own or from ADMIT_FUZZ_SEED.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from .differential import PRESETS, Example, Outcome, example, fast_form, outcome
 from .expressions import MACROS, STRINGS, VARIABLES, Expressions, Objects, overloads
 
 COUNT = int(os.environ.get("ADMIT_FUZZ") or 12_000)  # expressions, each in two languages and for three objects
-SEED = SystemRandom().randrange(2**32) if "ADMIT_FUZZ" in os.environ else 0
+SEED = os.environ.get("ADMIT_FUZZ_SEED") or (
+    str(SystemRandom().randrange(2**32)) if "ADMIT_FUZZ" in os.environ else "0"
+)
 GIVEN = 3  # sets of values for the variables of an expression
 PARTS = {  # with how often an expression is made from the list of functions, and the part's share of all expressions
     "functions": (0.85, 0.35),
