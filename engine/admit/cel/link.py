@@ -16,8 +16,11 @@ from admit.cel.fold import fold
 from admit.cel.parse import parse
 from admit.cel.types import DYN, Type
 from admit.cel.values import Value
-from admit.errors import EvaluationError
+from admit.errors import EvaluationError, UsageError
 from admit.source import Source, Span
+
+
+_PYTHONS = frozenset(("None", "True", "False", "__debug__"))
 
 
 class Program(Protocol):
@@ -50,6 +53,8 @@ class Environment:
         libraries: Iterable[str] = (),
     ) -> None:
         self.declarations = declarations(kubernetes, variables, container=container, libraries=libraries)
+        for name in _PYTHONS & self.declarations.variables.keys():
+            raise UsageError(f"a variable cannot be called {name}: Python has no parameter of that name")
 
     def compile(self, text: str | Source) -> Program:
         """The program of an expression. Raises CompileError with every issue of it."""
