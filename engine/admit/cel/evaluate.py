@@ -28,6 +28,7 @@ from admit.cel.values import (
     ABSENT,
     NONE,
     Duration,
+    Exclusive,
     Map,
     Optional,
     Struct,
@@ -45,6 +46,8 @@ from admit.cel.values import (
     type_of,
 )
 from admit.errors import EvaluationError
+
+PACKED_ONCE_SINCE = 37  # see _Evaluator.chosen
 
 Scope: TypeAlias = Mapping[str, Value]
 Steps: TypeAlias = Generator[tuple[Expr, Scope], Value, Value]
@@ -135,7 +138,7 @@ class _Evaluator:
                 if not value.present:
                     return NONE
                 value = yield body, {**scope, var: value.value}
-                return value if flat else Optional(value)
+                return self.chosen(value if flat else Optional(value))
 
     # Names
 
@@ -189,7 +192,7 @@ class _Evaluator:
                 chosen = yield condition, scope
                 if type(chosen) is not bool:
                     raise EvaluationError("no such overload")
-                return (yield (yes if chosen else no), scope)
+                return self.chosen((yield (yes if chosen else no), scope))
             case _:
                 function, operands = self.resolved(node)
                 values: list[Value] = []
@@ -198,11 +201,24 @@ class _Evaluator:
                         values.append(NONE)  # not needed, so not evaluated
                     else:
                         values.append((yield operand, scope))
-                if function == "matches" and isinstance(operands[1], Literal) and type(values[0]) is not str:
-                    raise EvaluationError("no such overload")  # without the name, where the pattern is known before
+                literal = function in _SEARCHES and isinstance(operands[1], Literal)
+                if literal and [*map(type, values)] != [str, str, int][: len(values)]:
+                    raise EvaluationError("no such overload")  # without a name, where the pattern is a literal
                 if attribute := _ATTRIBUTES.get(function):
                     return attribute(*values, self.strict)
                 return dispatch(operation(function, node.overloads), values, self.within.kubernetes)
+
+    def chosen(self, value: Value) -> Value:
+        """What `?:` gives (and optMap is one): cel-go before 0.29 packs an optional's value anew, and fails on some."""
+        kubernetes = self.within.kubernetes
+        if type(value) is not Optional or not value.present or kubernetes is None or kubernetes >= PACKED_ONCE_SINCE:
+            return value
+        inner = value.held
+        while isinstance(inner, Optional):
+            inner = inner.held if inner.present else None
+        if isinstance(inner, Exclusive) and (name := _UNPACKED.get(str(inner.TYPE))):
+            return Optional(EvaluationError(f"unsupported conversion to ref.Val: ({name}){inner}"))
+        return Optional(inner.name if isinstance(inner, Type) else inner)
 
     def connective(self, terms: Iterable[tuple[Expr, Scope]], decisive: bool) -> Steps:
         """`&&` or `||` of the terms: one decisive term is enough, whichever others fail; else the first failure."""
@@ -319,6 +335,14 @@ def _is_none(value: Value) -> bool:
     return isinstance(value, Optional) and not value.present
 
 
+_SEARCHES = frozenset(("matches", "find", "findAll"))
+_UNPACKED = {
+    "kubernetes.Quantity": "*resource.Quantity",
+    "kubernetes.Semver": "semver.Version",
+    "kubernetes.URL": "*url.URL",
+    "net.CIDR": "netip.Prefix",
+    "net.IP": "netip.Addr",
+}
 # Of these the second operand is evaluated only where the first is NONE, or only where it is not.
 _LAZY = {"or": True, "orValue": True, "_[_]": False, "_[?_]": False}
 _ATTRIBUTES: Mapping[str, Callable[..., Value]] = {

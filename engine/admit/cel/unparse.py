@@ -152,7 +152,7 @@ def _value(value: Value) -> str:
             return f"[{', '.join(map(_value, value))}]"
         case dict() | Map():
             return f"{{{', '.join(f'{_value(key)}: {_value(item)}' for key, item in value.items())}}}"
-        case Optional(value=inner, present=present):
+        case Optional(held=inner, present=present):
             return f"optional.of({_value(inner)})" if present else "optional.none()"
         case Duration(nanoseconds=nanoseconds):
             return f"duration('{_seconds(nanoseconds)}s')"

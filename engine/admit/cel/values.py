@@ -91,17 +91,23 @@ class Map:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Optional:
-    """`optional.of(value)`, or NONE."""
+    """`optional.of(value)`, or NONE. What it holds may be an error, which is raised when it is asked for its value."""
 
     TYPE: ClassVar[Type] = OPTIONAL
-    value: Value
+    held: Value
     present: bool = True
+
+    @property
+    def value(self) -> Value:
+        if isinstance(self.held, EvaluationError):
+            raise EvaluationError(str(self.held))
+        return self.held
 
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
     def __repr__(self) -> str:
-        return f"Optional({self.value!r})" if self.present else "NONE"
+        return f"Optional({self.held!r})" if self.present else "NONE"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

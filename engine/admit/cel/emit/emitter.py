@@ -19,6 +19,7 @@ from admit.cel.emit.native import NATIVE, may_be_exclusive
 from admit.cel.library import dispatcher, operation, result_of
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import Kind, Type
+from admit.cel.values import Optional
 from admit.source import UNKNOWN, Span
 
 DEEPEST_LOOP = 12
@@ -418,6 +419,10 @@ class Emitter:
                 raise Unfit(f"no fast form of {type(node).__name__}")
 
     def _conditional(self, condition: Expr, a: Expr, b: Expr, span: Span) -> Py:
+        if any(
+            _is_optional(each.type) or (isinstance(each, Literal) and type(each.value) is Optional) for each in (a, b)
+        ):
+            raise Unfit("an optional that is packed anew")
         test = self.test(condition)
         name = self.frame.fresh("t")
         kinds = []
@@ -499,7 +504,7 @@ class Emitter:
                 return default
             case Call(function="optional.of", args=(operand,)):
                 return self.value(operand).code
-            case OptMap(target=target, var=var, body=body):
+            case OptMap(target=target, var=var, body=body) if _is_packed_as_it_is(body):
                 name = self._flag(default, node.span)
                 self.variables[var] = found = self._found(target)
                 with self.frame.scope() as inner:
@@ -607,6 +612,16 @@ def _wanted_text(condition: Expr | None, var: str) -> str | None:
         ) if name == var:
             return text
     return None
+
+
+def _is_packed_as_it_is(node: Expr) -> bool:
+    """Whether the value is sure to be none of those that `_Evaluator.chosen` changes in an optional."""
+    type_ = node.type
+    if _is_optional(type_) and type_ is not None:
+        type_ = type_.params[0]
+    if type_ is not None and type_.kind is Kind.DYN:
+        return isinstance(node, Select) or (isinstance(node, Call) and node.function == "_?._")
+    return type_ is not None and type_.kind in (Kind.PRIMITIVE, Kind.WELL_KNOWN, Kind.LIST, Kind.MAP)
 
 
 def _is_optional(type_: Type | None) -> bool:

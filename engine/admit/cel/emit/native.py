@@ -52,7 +52,7 @@ def _is_exclusive(value: Value) -> bool:
             return any(map(_is_exclusive, value))
         case dict() | Map():
             return any(_is_exclusive(item) for _, item in value.items())
-        case Optional(value=inner):
+        case Optional(held=inner):
             return _is_exclusive(inner)
     return isinstance(value, Exclusive)
 

@@ -197,7 +197,6 @@ def _holds(candidate: Overload, kubernetes: int) -> bool:
 # first operand has (or it is a receiver of functions), when the name is left out.
 _UNNAMED = frozenset((
     "_&&_", "_||_", "_?_:_", "!_", "_==_", "_!=_", "@in", "contains", "startsWith", "endsWith", "or", "orValue",
-    "find", "findAll",  # with a literal pattern, as they mostly are
 ))  # fmt: skip
 _RECEIVERS = frozenset(("string", "google.protobuf.Timestamp", "google.protobuf.Duration"))
 _ORDERED = frozenset(("bool", "bytes", "double", "int", "uint", *_RECEIVERS))
