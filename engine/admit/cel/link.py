@@ -19,7 +19,6 @@ from admit.cel.values import Value
 from admit.errors import EvaluationError, UsageError
 from admit.source import Source, Span
 
-
 _PYTHONS = frozenset(("None", "True", "False", "__debug__"))
 
 
