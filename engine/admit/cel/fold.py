@@ -45,7 +45,9 @@ def fold_node(node: Expr, within: Declarations) -> Expr:
         case Call(function="_&&_" | "_||_" as operator, args=(a, b)):
             return _connective(node, a, b, operator == "_||_", within)
         case Call(function="_?_:_", args=(Literal(kind="bool", value=condition), a, b)):
-            return a if condition else b
+            chosen = a if condition else b
+            packed = chosen.type is not None and chosen.type.name == "optional_type"  # anew: see `evaluate`
+            return node if packed and within.kubernetes is not None else chosen
         case Call() if all(isinstance(operand, Literal) for operand in node.operands):
             return computed(node, within)
         case Select(operand=Literal()):
