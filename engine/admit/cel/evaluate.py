@@ -23,7 +23,7 @@ from admit.cel.ast import (
 )
 from admit.cel.env import JSON_PATCH, NEWEST, Declarations, declarations
 from admit.cel.library import dispatch, operation
-from admit.cel.types import Type, object_type
+from admit.cel.types import Kind, Type, object_type
 from admit.cel.values import (
     ABSENT,
     NONE,
@@ -117,7 +117,7 @@ class _Evaluator:
             case Select(operand=operand, field=field, test=test):
                 if not test and (value := self.dotted_variable(node, scope)) is not ABSENT:
                     return value
-                value = yield operand, scope
+                value = self.looked_into(operand, (yield operand, scope))
                 return has(value, field, self.strict) if test else select(value, field, self.strict)
             case Call():
                 return (yield from self.call(node, scope))
@@ -205,7 +205,7 @@ class _Evaluator:
                 if literal and [*map(type, values)] != [str, str, int][: len(values)]:
                     raise EvaluationError("no such overload")  # without a name, where the pattern is a literal
                 if attribute := _ATTRIBUTES.get(function):
-                    return attribute(*values, self.strict)
+                    return attribute(self.looked_into(operands[0], values[0]), values[1], self.strict)
                 return dispatch(operation(function, node.overloads), values, self.within.kubernetes)
 
     def chosen(self, value: Value) -> Value:
@@ -219,6 +219,14 @@ class _Evaluator:
         if isinstance(inner, Exclusive) and (name := _UNPACKED.get(str(inner.TYPE))):
             return Optional(EvaluationError(f"unsupported conversion to ref.Val: ({name}){inner}"))
         return Optional(inner.name if isinstance(inner, Type) else inner)
+
+    def looked_into(self, operand: Expr, value: Value) -> Value:
+        """The value as the next step of a chain finds it: an optional out of a list or map has no fields to it."""
+        match operand:
+            case Select(operand=holder) | Call(function="_[_]", args=(holder, _)) if isinstance(value, Optional):
+                if not self.strict and holder.type is not None and holder.type.kind in (Kind.LIST, Kind.MAP):
+                    return None
+        return value
 
     def connective(self, terms: Iterable[tuple[Expr, Scope]], decisive: bool) -> Steps:
         """`&&` or `||` of the terms: one decisive term is enough, whichever others fail; else the first failure."""

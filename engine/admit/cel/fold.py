@@ -11,7 +11,7 @@ from admit.cel.env import Declarations
 from admit.cel.evaluate import evaluate
 from admit.cel.library import result_of
 from admit.cel.types import BOOL, Type
-from admit.cel.values import Uint
+from admit.cel.values import Optional, Uint
 from admit.errors import EvaluationError
 from admit.source import Span
 
@@ -91,6 +91,11 @@ def _literals(nodes: tuple[Expr, ...]) -> bool:
 def computed(node: Expr, within: Declarations) -> Expr:
     """The value of an expression without variables; the expression itself where it fails."""
     try:
-        return literal(evaluate(node, {}, within), node.span, node.type)
+        value = evaluate(node, {}, within)
     except EvaluationError:
         return node
+    if isinstance(value, Optional) and (
+        isinstance(node, Select) or (isinstance(node, Call) and node.function == "_[_]")
+    ):
+        return node  # to what looks into it, it matters where it comes from
+    return literal(value, node.span, node.type)
