@@ -35,6 +35,7 @@ EXPRESSIONS = {
     "has-and-value": "has(object.spec.replicas) && object.spec.replicas > 1 && object.spec.replicas <= 5",
     "index": "object.items[0].name == object.items[i].name",
     "library": "s.trim().split(',').size() == 2",
+    "loop-in-loop": "object.items.all(x, object.items.exists(y, y.name == x.other) && x.parts.all(p, p > 0))",
     "map-literal": "{'name': s, s: 'name'}",
     "matches": "object.image.matches('^registry[.]io/') && s.matches('[a-z]+') && s.matches('a(b|cd)*e')",
     "message": "'root: ' + object.spec.containers.filter(c, c.id > 99).map(c, c.name + '=' + string(c.id)).join(', ')",

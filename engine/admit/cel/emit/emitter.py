@@ -28,6 +28,13 @@ DEEPEST_LOOP = 12
 LONGEST_CHAIN = 12
 """Operands of `||` that are tested one inside the other."""
 
+MOST_WORK = 1_000_000
+"""What the loops of a function may do, in nodes of Python, before it hands over: the API server's limit of an expression.
+
+A node takes less than a unit of its budget, so that what exceeds the limit does not get past; but for lists that are
+parts of a loop's elements, which are no longer than the object, and long texts.
+"""
+
 KIND_OF_TYPE = {
     "int": "int",
     "uint": "Uint",
@@ -57,6 +64,7 @@ class Emitter:
         self._prepared: dict[str, Expr] = {}
         self.numbering = Numbering()
         self._renamer = Renamer()
+        self._element = ""  # the variable of the innermost loop
 
     def prepare(self, expr: Expr) -> Expr:
         """The expression as it must be given to the other methods. All are prepared before the first is emitted."""
@@ -289,15 +297,33 @@ class Emitter:
         if self.frame.loops > DEEPEST_LOOP:
             raise Unfit("loops nested too deep")
         item = self.frame.fresh("v_" + var.partition("#")[0])
+        outer, self._element = self._element, var
         with self.frame.scope() as inner:
             self.variables[var] = Py(quote("item", span, item=item), "", source.element)
             if source.element:
                 self.frame.kinds[item] = source.element
             body()
         self.frame.loops -= 1
-        template = "for item in source:\n inner\nelse:\n orelse" if orelse else "for item in source:\n inner"
+        self._element = outer
         inner = inner or statements("pass", span)
+        if source.literal is None and not _is_part(range_, outer):
+            source = self._bounded(source, inner, span)
+        template = "for item in source:\n inner\nelse:\n orelse" if orelse else "for item in source:\n inner"
         self.frame.emit(template, span, item=item, source=source.code, inner=inner, orelse=orelse)
+
+    def _bounded(self, source: Py, body: Sequence[ast.stmt], span: Span) -> Py:
+        """The source of a loop, not too long for what is done to each element, nor too often gone through."""
+        source = self.frame.named(source, span)
+        step = constant(sum(1 for each in body for _ in ast.walk(each)), span)
+        known = {"source": source.code, "step": step, "most": constant(MOST_WORK, span)}
+        known["len"] = quote("len", span, len=self.frame.helper(len, "len"))
+        known["surprise"] = quote("surprise", span, surprise=self.frame.helper(Surprise, "Surprise"))
+        if self.frame.loops:
+            template = "work = work + len(source) * step\nif work > most: raise surprise"
+            self.frame.emit(template, span, work=self.frame.work(), **known)
+        else:
+            self.frame.emit("if len(source) * step > most: raise surprise", span, **known)
+        return source
 
     def _fuses(self, range_: Expr) -> bool:
         """Whether the list is not built: its steps become part of the loop, which is then to go to the end."""
@@ -650,6 +676,20 @@ def _break(span: Span) -> Exit:
 
 def _continue(span: Span) -> Exit:
     return Exit(statements("while True:\n continue", span)[0].body)  # type: ignore[attr-defined]
+
+
+def _is_part(node: Expr, element: str) -> bool:
+    """Whether a list is a part of the element: all such lists together are no more than the list of the elements."""
+    match node:
+        case Ident(name=name):
+            return name == element
+        case Select(operand=part):
+            return _is_part(part, element)
+        case Call(function="_[_]" | "_?._" | "_[?_]", args=(part, Literal())):
+            return _is_part(part, element)
+        case Call(function="orValue", target=Node() as part, args=(Literal(),)):
+            return _is_part(part, element)
+    return False
 
 
 def _chain(node: Expr, operator: str) -> list[Expr]:

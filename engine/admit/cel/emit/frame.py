@@ -84,6 +84,7 @@ class Frame:
     _taken: set[str] = field(default_factory=set)
     _helpers: dict[int, str] = field(default_factory=dict)
     _bound: set[str] = field(default_factory=set)
+    _work: str = ""
 
     def __post_init__(self) -> None:
         self._taken.update(self.parameters)
@@ -167,6 +168,13 @@ class Frame:
                     surprise=self.helper(Surprise, "Surprise"),
                 )
             )
+
+    def work(self) -> str:
+        """The variable that counts what loops inside loops do."""
+        if not self._work:
+            self._work = self.fresh("work")
+            self.prologue.extend(statements("work = 0", UNKNOWN, work=self._work))
+        return self._work
 
     def fixed(self, value: Any, span: Span) -> ast.expr:
         """A constant of any kind."""
