@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -89,9 +90,18 @@ class Span:
         span = self.in_file if exact else self
         line, column = span.source.locate(span.start)
         text = span.source.line(line)
-        width = max(1, min(span.end - span.start, len(text) - column + 1))
-        shown = "".join(c if c == "\t" else " " for c in text[: column - 1])
-        return f"  {text}\n  {shown}{'^' * width}"
+        before, marked = text[: column - 1], text[column - 1 :][: span.end - span.start]
+        shown = "".join(c if c == "\t" else " " * _columns(c) for c in before)
+        return f"  {text}\n  {shown}{'^' * max(1, sum(map(_columns, marked)))}"
+
+
+def _columns(character: str) -> int:
+    """How many columns of a terminal a character takes."""
+    if character.isascii():
+        return 1
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 UNKNOWN = Span(0, 0, 0, NOWHERE)

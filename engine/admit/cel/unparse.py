@@ -21,7 +21,7 @@ from admit.cel.ast import (
 )
 from admit.cel.grammar import PRECEDENCE
 from admit.cel.types import Type
-from admit.cel.values import Duration, Map, Optional, Timestamp, Uint, Value
+from admit.cel.values import Duration, Map, Optional, Struct, Timestamp, Uint, Value
 
 _BINARY = {f"_{operator}_": operator for operator in PRECEDENCE if operator != "in"} | {"@in": "in"}
 _MEMBER = 7
@@ -160,6 +160,8 @@ def _value(value: Value) -> str:
             return f"timestamp('{value}')"
         case Type():
             return str(value)
+        case Struct(TYPE=type_, fields=fields):
+            return f"{type_}{{{', '.join(f'{_field(name)}: {_value(item)}' for name, item in fields.items())}}}"
         case _ if type(value).__name__ == "NamedFormat":
             return f"format.{value}()"
         case _:  # quantity('1Gi'), ip('::1'), ...: named for the function that makes it

@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "Load rules, and report every error and warning.",
     "explain": "Show what a rule says, and what it becomes.",
     "policies": "List the policies of the library.",
+    "cel": "Evaluate CEL expressions.",
 }
 """The commands, each in a module of its name, and what `--help` says of them."""
 

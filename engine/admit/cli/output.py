@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeAlias
 import click
 import orjson
 
-from admit.errors import AdmitError, Fault, RuleSetError
+from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError
 from admit.rules.yaml import dump
+from admit.source import UNKNOWN
 
 Form: TypeAlias = Literal["text", "json", "yaml"]
 
@@ -18,10 +19,15 @@ OUTPUT = click.option("--output", "-o", "form", type=click.Choice(["text", "json
 
 def show_error(error: AdmitError) -> None:
     """On standard error."""
-    if isinstance(error, RuleSetError):
-        show_faults(error.faults)
-    else:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+    match error:
+        case RuleSetError(faults=faults):
+            show_faults(faults)
+        case CompileError(issues=issues):
+            show_faults(Fault(issue.message, issue.span if issue.span.at >= 0 else UNKNOWN) for issue in issues)
+        case EvaluationError(span=span):
+            show_faults([Fault(str(error), span or UNKNOWN)])
+        case _:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
 
 
 def show_faults(faults: Iterable[Fault], err: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from admit.errors import RuleSetError, UsageError
 from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of
 from admit.rules.read import near
-from admit.rules.yaml import Document, read
+from admit.rules.yaml import Document, load, read
 
 KUBERNETES = click.option(
     "--kubernetes", metavar="VERSION", default=f"1.{NEWEST}", show_default=True, help="The version whose CEL is spoken."
@@ -88,6 +89,14 @@ def content_of(file: Path | str) -> bytes:
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
     return content
+
+
+def values_of(text: bytes, file: str) -> list[Any]:
+    """The documents of a manifest; JSON is read as JSON, which has escapes that YAML has not. Raises RuleSetError."""
+    if text.lstrip().startswith(b"{"):
+        with suppress(orjson.JSONDecodeError):
+            return [orjson.loads(text)]
+    return load(text, file)
 
 
 def settings_from(text: str | None, file: Path | None) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import orjson
 
 from admit.admission import Decision
 from admit.cli.output import OUTPUT, Form, show_data
-from admit.cli.rules import KUBERNETES, content_of, engine_of, settings_from, with_settings
+from admit.cli.rules import KUBERNETES, content_of, engine_of, settings_from, values_of, with_settings
 from admit.engine import Engine
 from admit.errors import RequestError, UsageError
 from admit.loading import files_of
-from admit.rules.yaml import load as values_of
 
 
 @click.command("run")
@@ -61,19 +59,11 @@ def command(
 def _decisions(engine: Engine, paths: Sequence[str]) -> Iterator[Decision]:
     for path in paths:
         for file in [path] if path == "-" else files_of(Path(path)):
-            for item in _items(_values(content_of(file), str(file))):
+            for item in _items(values_of(content_of(file), str(file))):
                 try:
                     yield engine.decide(item)
                 except RequestError as error:
                     raise RequestError(f"{file}: {error}") from None
-
-
-def _values(text: bytes, file: str) -> list[Any]:
-    """The documents of a manifest; JSON is read as JSON, which has escapes that YAML has not."""
-    if text.lstrip().startswith(b"{"):
-        with suppress(orjson.JSONDecodeError):
-            return [orjson.loads(text)]
-    return values_of(text, file)
 
 
 def _items(values: Iterable[Any]) -> Iterator[Any]:
