@@ -6,23 +6,25 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, TypeAlias
 
 import orjson
 
 from admit.admission import Decision, Finding, Request, envelope, from_manifest, read
-from admit.cel.env import admission
+from admit.cel.env import AUTHORIZER, admission
+from admit.cel.library.authorization import Attributes, Authorize, Authorizer, User, Verdict, request_resource
 from admit.cel.values import Value
 from admit.errors import EvaluationError, UsageError
 from admit.plan.build import build, mutates
-from admit.plan.ir import PARAMETERS, Group, Plan
+from admit.plan.ir import Group, Plan
 from admit.plan.link import Expression, Judge, judges
 from admit.plan.match import Route, matches
 from admit.plan.params import ByKind, by_kind, params_of
 from admit.plan.run import Failure, Runner, Scope, failed_text
 from admit.rules import model
 from admit.rules.lower import Bound
+from admit.rules.names import free
 from admit.rules.workloads import WORKLOADS
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -40,11 +42,20 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def unavailable(_: Attributes) -> Verdict:
+    """The authorizer where none was given. Raises EvaluationError."""
+    raise EvaluationError(
+        "no authorizer was given: admit.load(authorizer=...) takes one, and so does a case of a rule test; "
+        "admit run and admit serve have none"
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Engine:
     """A rule set in force; immutable, and safe to share between threads.
 
-    `policies` are those in force; `namespaces` and `params` the objects that rules may look at besides.
+    `policies` are those in force; `namespaces` and `params` the objects that rules may look at besides; `authorizer`
+    answers what they ask of it, each question once a request.
     """
 
     bounds: tuple[Bound, ...]
@@ -53,6 +64,7 @@ class Engine:
     params: tuple[Mapping[str, Any], ...] = ()
     namespaces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clock: Clock = now
+    authorizer: Authorize = unavailable
     _routes: dict[tuple[Any, ...], _Linked] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -99,15 +111,13 @@ class Engine:
         key = request.resource, request.sub_resource, request.operation, not request.namespace, binding
         linked = self._routes.get(key) or self._link(Route.of(request), binding)
         mutating = route == "mutate"
-        if linked.settled:
-            judge = linked.quiet if mutating else linked.holds
-            if judge.plain:
-                quiet = judge.fused(request.object, request.old_object)
-            else:
-                quiet = judge(self._scope(request, judge.uses))
-            if quiet:
-                return Decision(request, object=request.object)
-        return _Deciding(self, request, linked, deadline).decision(mutating)
+        judge = linked.quiet if mutating else linked.holds
+        if linked.settled and judge.plain and judge.fused(request.object, request.old_object):
+            return Decision(request, object=request.object)
+        scope = self._scope(request, linked.uses)
+        if linked.settled and not judge.plain and judge(scope):
+            return Decision(request, object=request.object)
+        return _Deciding(self, request, linked, scope, deadline).decision(mutating)
 
     def glance(self, review: bytes, *, route: Way = "mutate", binding: str | None = None) -> str | None:
         """The uid of a review that is allowed as it is, if that can be seen without reading all of it."""
@@ -146,6 +156,17 @@ class Engine:
 
     def _scope(self, request: Request, uses: frozenset[str]) -> dict[str, Value]:
         """PARAMETERS of which those that are not used are null."""
+        authorizer = requested = None
+        if not uses.isdisjoint(AUTHORIZER):
+            authorizer = Authorizer(_user(request.user_info), cache(self.authorizer))
+            requested = request_resource(
+                authorizer,
+                request.request_resource.group,
+                request.request_resource.resource,
+                request.request_sub_resource,
+                request.namespace,
+                request.name,
+            )
         return {
             "object": request.object,
             "oldObject": request.old_object,
@@ -153,6 +174,8 @@ class Engine:
             "namespaceObject": self.namespace_of(request) if "namespaceObject" in uses else None,
             "params": None,
             "today": self.clock().astimezone(UTC).date().isoformat() if "today" in uses else None,
+            "authorizer": authorizer,
+            "authorizer.requestResource": requested,
         }
 
     def namespace_of(self, request: Request) -> Mapping[str, Any] | None:
@@ -173,7 +196,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class _Linked:
-    """A plan with its functions; `settled` where they speak of all its groups."""
+    """A plan with its functions; `settled` where they speak of all its groups. `uses`: what its expressions mention."""
 
     plan: Plan
     writing: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has mutations in force
@@ -182,6 +205,7 @@ class _Linked:
     holds: Judge
     quiet: Judge
     settled: bool
+    uses: frozenset[str]
 
     @classmethod
     def of(cls, engine: Engine, route: Route, binding: str | None) -> _Linked:
@@ -209,15 +233,22 @@ class _Linked:
             holds,
             quiet,
             all(group.settled for group in plan.groups),
+            frozenset().union(*map(_uses, plan.groups)),
         )
+
+
+def _uses(group: Group) -> frozenset[str]:
+    message = group.bound.message
+    return frozenset().union(*(step.uses for step in group.steps), free(message) if message is not None else ())
 
 
 class _Deciding:
     """One decision that is not simply `yes`."""
 
-    def __init__(self, engine: Engine, request: Request, linked: _Linked, deadline: float | None) -> None:
-        self.engine, self.request, self.linked, self.deadline = engine, request, linked, deadline
-        self.scope = engine._scope(request, frozenset(PARAMETERS))
+    def __init__(
+        self, engine: Engine, request: Request, linked: _Linked, scope: dict[str, Value], deadline: float | None
+    ) -> None:
+        self.engine, self.request, self.linked, self.scope, self.deadline = engine, request, linked, scope, deadline
         self.findings: list[Finding] = []
         self.denials: list[tuple[str, str]] = []  # text and reason of each binding that denies
         self.warnings: list[str] = []
@@ -395,3 +426,9 @@ class _Deciding:
 def _strongest(group: Group) -> Literal["Deny", "Warn", "Audit"]:
     actions = group.bound.binding.validation_actions
     return "Deny" if "Deny" in actions else "Warn" if "Warn" in actions else "Audit"
+
+
+def _user(info: Mapping[str, Any]) -> User:
+    """The user of a request's userInfo."""
+    extra = {key: tuple(texts or ()) for key, texts in (info.get("extra") or {}).items()}
+    return User(info.get("username") or "", info.get("uid") or "", tuple(info.get("groups") or ()), extra)

@@ -8,12 +8,14 @@ from typing import Any, TypeAlias
 
 from admit.admission import native
 from admit.cel.env import NEWEST, parse_version
-from admit.engine import Clock, Engine, now
+from admit.cel.library.authorization import Authorize
+from admit.engine import Clock, Engine, now, unavailable
 from admit.errors import Fault, RuleSetError, UsageError
 from admit.library import Library
 from admit.rules import load as rules
 from admit.rules.fields import API_VERSION
 from admit.rules.lower import lower
+from admit.rules.sense import unanswered
 from admit.rules.yaml import Document, document_of, read
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -29,13 +31,16 @@ def load(
     namespaces: Iterable[Mapping[str, Any]] = (),
     kubernetes: str = f"1.{NEWEST}",
     clock: Clock = now,
+    authorizer: Authorize | None = None,
 ) -> Engine:
     """The engine of a rule set: files, folders (their files in the order of their paths) and documents.
 
-    `kubernetes` is the version whose CEL it speaks. Raises RuleSetError with every fault of the rule set, UsageError
-    for a path or version that there is not.
+    `kubernetes` is the version whose CEL it speaks; `authorizer` answers for rules that ask whether somebody may do
+    something. Raises RuleSetError with every fault of the rule set, UsageError for a path or version that there is not.
     """
-    engine, faults = check(documents, params=params, namespaces=namespaces, kubernetes=kubernetes, clock=clock)
+    engine, faults = check(
+        documents, params=params, namespaces=namespaces, kubernetes=kubernetes, clock=clock, authorizer=authorizer
+    )
     errors = [fault for fault in faults if not fault.warning]
     if errors:
         raise RuleSetError(errors)
@@ -49,6 +54,7 @@ def check(
     namespaces: Iterable[Mapping[str, Any]] = (),
     kubernetes: str = f"1.{NEWEST}",
     clock: Clock = now,
+    authorizer: Authorize | None = None,
 ) -> tuple[Engine, list[Fault]]:
     """The engine of what is sound in a rule set, and every fault and warning. Raises UsageError."""
     parse_version(kubernetes)
@@ -60,6 +66,8 @@ def check(
         bound, wrong = lower(binding, rule_set.policies, kubernetes)
         faults += wrong
         bounds.append(bound)
+    if authorizer is None:
+        faults += (fault for each in (*rule_set.policies.values(), *rule_set.bindings) for fault in unanswered(each))
     data = [*rule_set.data, *map(native, params)]
     known = [*data, *map(native, namespaces)]
     engine = Engine(
@@ -69,6 +77,7 @@ def check(
         tuple(data),
         {name: item for item in known if (name := _namespace_name(item)) is not None},
         clock,
+        authorizer or unavailable,
     )
     return engine, list(dict.fromkeys(faults))
 

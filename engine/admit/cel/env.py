@@ -143,6 +143,10 @@ class _AnyFields(dict[str, Type]):
 
 OBJECT = object_type("Object")
 JSON_PATCH = object_type("JSONPatch")
+AUTHORIZER = {
+    "authorizer": object_type("kubernetes.authorization.Authorizer"),
+    "authorizer.requestResource": object_type("kubernetes.authorization.ResourceCheck"),
+}
 _ANY_FIELDS = _AnyFields()
 _PATCH_FIELDS = {**dict.fromkeys(("op", "path", "from"), STRING), "value": DYN}
 TWO_VARIABLES_SINCE = 32
@@ -209,8 +213,7 @@ def admission(
     if params:
         declared["params"] = DYN
     if authorizer:
-        declared["authorizer"] = object_type("kubernetes.authorization.Authorizer")
-        declared["authorizer.requestResource"] = object_type("kubernetes.authorization.ResourceCheck")
+        declared |= AUTHORIZER
     if variables is not None:
         types["kubernetes.variables"] = {name: _composed(type) for name, type in variables.items()}
         declared["variables"] = object_type("kubernetes.variables")

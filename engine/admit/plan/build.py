@@ -15,7 +15,7 @@ from admit.plan.share import conjunction
 from admit.plan.simplify import simplify, unrolled
 from admit.rules import lower
 from admit.rules.lower import Bound, Loop, Lowered, Validation, Write
-from admit.rules.names import substitute
+from admit.rules.names import free, substitute
 from admit.rules.paths import Elements, Path
 from admit.rules.restate import restate
 from admit.rules.workloads import WORKLOADS, Workload
@@ -77,7 +77,8 @@ def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
             return None
         lowered = restate(lowered, workload)
     name = f"{lowered.binding.name}/{lowered.prefix}variables"
-    specialised, definitions = _Specialising(lowered, route, name, within).result()
+    specialising = _Specialising(lowered, route, name, within)
+    specialised, definitions = specialising.result()
     conditions = [condition.expression for condition in specialised.match_conditions]
     if any(isinstance(condition, Literal) and condition.value is False for condition in conditions):
         return None
@@ -88,7 +89,7 @@ def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
         idle = _implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
     if specialised.validations:
         holds = _implied(guard, conjunction(v.verdict for v in specialised.validations))
-    return Step(specialised, definitions, idle, holds)
+    return Step(specialised, definitions, idle, holds, frozenset(specialising.uses))
 
 
 def _implied(condition: Expr, consequence: Expr) -> Expr:
@@ -102,7 +103,8 @@ def _implied(condition: Expr, consequence: Expr) -> Expr:
 class _Specialising:
     """A restated policy with all that its binding and route know folded in.
 
-    `variables` are what stands for the policy's: a constant, or one variable of `prefix` each.
+    `variables` are what stands for the policy's: a constant, or one variable of `prefix` each. `uses` are the names
+    that are left.
     """
 
     lowered: Lowered
@@ -110,6 +112,7 @@ class _Specialising:
     prefix: str
     within: Declarations
     variables: dict[str, Expr] = field(default_factory=dict)
+    uses: set[str] = field(default_factory=set)
 
     def result(self) -> tuple[Lowered, dict[str, Expr]]:
         lowered = self.lowered
@@ -141,7 +144,9 @@ class _Specialising:
             constants["oldObject"] = NULL
         elif self.route.operation == "DELETE":
             constants["object"] = NULL
-        return simplify(node, constants, self.route.operation, self.variables, self.within)
+        simplified = simplify(node, constants, self.route.operation, self.variables, self.within)
+        self.uses.update(free(simplified))
+        return simplified
 
     def condition(self, node: Expr) -> Expr:
         """Of a matchCondition, for which the API server has no namespaceObject."""

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from admit.cel.ast import Expr
+from admit.cel.env import AUTHORIZER
 from admit.plan.match import Route
 from admit.rules.lower import Bound, Lowered
 
-PARAMETERS = ("object", "oldObject", "request", "namespaceObject", "params", "today")
+OBJECTS = ("object", "oldObject")
+PARAMETERS = (*OBJECTS, "request", "namespaceObject", "params", "today", *AUTHORIZER)
 """What the functions of a plan are given; in this order."""
 
 
@@ -19,13 +21,14 @@ class Step:
 
     `definitions` are the policy's variables, under names that are no other step's. `holds` is true where no
     validation fails; `idle`, where it has mutations, is true where they change nothing. Neither says more: where
-    one is false, or errs, the step is gone through in full.
+    one is false, or errs, the step is gone through in full. `uses` has all names that its expressions mention.
     """
 
     lowered: Lowered
     definitions: Mapping[str, Expr]
     idle: Expr | None
     holds: Expr
+    uses: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from admit.cel.ast import Expr, Ident, children
@@ -11,13 +11,13 @@ from admit.cel.emit import Code, Emitter, Unfit, far_return, function
 from admit.cel.env import Declarations
 from admit.cel.link import Program, link, load
 from admit.errors import EvaluationError
-from admit.plan.ir import PARAMETERS, Plan
+from admit.plan.ir import OBJECTS, PARAMETERS, Plan
 from admit.plan.projection import Projection
 from admit.plan.share import conjunction
 from admit.source import UNKNOWN
 
 Holds = Callable[..., bool]
-"""Of PARAMETERS: True where everything asked holds; False where something does not, or nothing can be said."""
+"""Of some parameters: True where everything asked holds; False where something does not, or nothing can be said."""
 
 
 class Expression:
@@ -42,33 +42,38 @@ class Expression:
 
 
 class Judge:
-    """The conjunction of many conditions as one function; those without a fast form are asked one by one."""
+    """The conjunction of many conditions as one function; those without a fast form are asked one by one.
+
+    `fused` is of `parameters`: the objects, and what else there is that the conditions mention.
+    """
 
     def __init__(
         self, conditions: Sequence[Expr], definitions: Mapping[str, Expr], within: Declarations, name: str
     ) -> None:
+        mentioned = frozenset(OBJECTS).union(*map(_names, (*conditions, *definitions.values())))
+        self.parameters = tuple(parameter for parameter in PARAMETERS if parameter in mentioned)
+        fused = partial(_fused, parameters=self.parameters, definitions=definitions, within=within, name=name)
         unfit: list[Expr] = []
         try:
-            self.code = _fused(conditions, definitions, within, name)
+            self.code = fused(conditions)
         except (Unfit, RecursionError):
-            fits = [_fits(condition, definitions, within) for condition in conditions]
+            fits = [_fits(condition, fused) for condition in conditions]
             unfit = [condition for condition, fit in zip(conditions, fits, strict=True) if not fit]
             fit = [condition for condition, fit in zip(conditions, fits, strict=True) if fit]
             try:
-                self.code = _fused(fit, definitions, within, name)
+                self.code = fused(fit)
             except (Unfit, RecursionError):  # each is within bounds, all of them together are not
                 unfit = [*conditions]
-                self.code = _fused([], definitions, within, name)
-        self.uses = frozenset().union(*map(_names, (*conditions, *definitions.values())))
+                self.code = fused([])
         self.fused: Holds = load(self.code, conditions[0].span if conditions else UNKNOWN)
         self.rest = [Expression(condition, within, definitions) for condition in unfit]
-        self.plain = not self.rest and not self.uses & {*PARAMETERS[2:]}  # asks the objects alone
+        self.plain = not self.rest and self.parameters == OBJECTS
         self._conditions, self._definitions = conditions, definitions
 
     def __call__(self, scope: Mapping[str, Any]) -> bool:
         """Whether all holds, for a scope with PARAMETERS; what errs does not."""
         try:
-            return self.fused(*[scope[name] for name in PARAMETERS]) and all(e(scope) is True for e in self.rest)
+            return self.fused(*[scope[name] for name in self.parameters]) and all(e(scope) is True for e in self.rest)
         except EvaluationError:
             return False
 
@@ -87,16 +92,22 @@ def judges(plan: Plan, within: Declarations) -> tuple[Judge, Judge]:
     return holds, quiet
 
 
-def _fits(condition: Expr, definitions: Mapping[str, Expr], within: Declarations) -> bool:
+def _fits(condition: Expr, fused: Callable[[Iterable[Expr]], Code]) -> bool:
     try:
-        _fused([condition], definitions, within, "fits")
+        fused([condition])
     except (Unfit, RecursionError):
         return False
     return True
 
 
-def _fused(conditions: Iterable[Expr], definitions: Mapping[str, Expr], within: Declarations, name: str) -> Code:
-    emitter = Emitter(PARAMETERS, within.kubernetes)
+def _fused(
+    conditions: Iterable[Expr],
+    parameters: Sequence[str],
+    definitions: Mapping[str, Expr],
+    within: Declarations,
+    name: str,
+) -> Code:
+    emitter = Emitter(parameters, within.kubernetes)
     for variable, definition in definitions.items():
         emitter.define(variable, definition)
     condition = emitter.prepare(conjunction(conditions))

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from admit.admission.patch import pointer
 from admit.cel.ast import Expr, Literal
-from admit.cel.env import NEWEST, Declarations, admission
+from admit.cel.emit import UNBOUND
+from admit.cel.env import AUTHORIZER, NEWEST, Declarations, admission
 from admit.cel.values import Map, Optional, display
 from admit.errors import EvaluationError
 from admit.plan.ir import PARAMETERS, Step
@@ -258,8 +259,8 @@ class Runner:
         return value
 
     def _text_of(self, message: Expr, scope: Scope) -> Any:
-        """The value of a message, which may call what only the newest Kubernetes has."""
-        return self._value(message, scope, _newest())
+        """The value of a message, which may call what only the newest Kubernetes has, but asks no authorizer."""
+        return self._value(message, {**scope, **_NO_AUTHORIZER}, _newest())
 
     def _value(self, expr: Expr, scope: Scope, within: Declarations | None = None) -> Any:
         key = id(expr), len(scope)
@@ -276,6 +277,7 @@ def _newest() -> Declarations:
     return admission(f"1.{NEWEST}")
 
 
+_NO_AUTHORIZER = dict.fromkeys(AUTHORIZER, UNBOUND)
 _WRITERS = {"set": set_at, "add": add_at, "remove": remove_at}
 
 

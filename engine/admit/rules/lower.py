@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Select
 from admit.cel.ast import Literal as Constant
 from admit.cel.check import check
-from admit.cel.env import JSON_PATCH, NEWEST, OBJECT, Declarations, admission
+from admit.cel.env import AUTHORIZER, JSON_PATCH, NEWEST, OBJECT, Declarations, admission
 from admit.cel.library import functions
 from admit.cel.types import (
     BOOL,
@@ -239,6 +239,7 @@ class _Lowering:
             params=self.policy.param_kind is not None,
             variables=variables and dict(variables),
             also=also,
+            authorizer=True,
         )
 
     def dated(self, scope: Declarations) -> Declarations:
@@ -248,8 +249,9 @@ class _Lowering:
         return replace(scope, variables={**scope.variables, "today": STRING})
 
     def saying(self, scope: Declarations) -> Declarations:
-        """With the functions of the newest Kubernetes, which a message may call in every version."""
-        return replace(scope, functions=functions(NEWEST))
+        """What a message may mention: functions of the newest Kubernetes in every version, and no authorizer."""
+        variables = {name: type_ for name, type_ in scope.variables.items() if name not in AUTHORIZER}
+        return replace(scope, functions=functions(NEWEST), variables=variables)
 
     def check(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
         return _checked(node, scope, self.faults, result)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from admit.cel.ast import Expr
 from admit.errors import Fault
-from admit.rules.model import Binding, Constraint, MatchResources, Policy, RuleException, Write
+from admit.rules.model import Binding, Constraint, MatchResources, Policy, RuleException, Write, Written
 from admit.rules.names import free
 from admit.rules.paths import POINTED, elements_of, path_of
 from admit.rules.profiles import members, rules_of
@@ -67,6 +67,13 @@ def binding_faults(binding: Binding, document: Document) -> Iterator[Fault]:
         yield Fault("Deny and Warn exclude each other", document.span(("spec", "validationActions")))
 
 
+def unanswered(asking: Written) -> Iterator[Fault]:
+    """A warning where something first asks the authorizer; for where there is none."""
+    for node in _asking(asking):
+        yield Fault("no authorizer was given: this will fail, and failurePolicy decides", node.span, warning=True)
+        return
+
+
 def exception_faults(binding: Binding, policy: Policy, policies: Mapping[str, Policy]) -> Iterator[Fault]:
     """What is wrong with a binding's exceptions, its policy being known."""
     rules = rules_of(policy, policies)
@@ -78,6 +85,18 @@ def exception_faults(binding: Binding, policy: Policy, policies: Mapping[str, Po
                 yield Fault(said, rule.span)
         if exception.when is not None:
             yield from _loop_faults(exception, exception.when, policy, policies)
+
+
+def _asking(written: object) -> Iterator[Expr]:
+    """The expressions in which the authorizer is mentioned."""
+    if isinstance(written, Expr) and "authorizer" in free(written):
+        yield written
+    elif isinstance(written, Written):
+        for field in fields(written):
+            yield from _asking(getattr(written, field.name))
+    elif isinstance(written, tuple):
+        for item in written:
+            yield from _asking(item)
 
 
 def _loop_faults(

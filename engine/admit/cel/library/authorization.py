@@ -26,7 +26,7 @@ class User:
     name: str
     uid: str = ""
     groups: tuple[str, ...] = ()
-    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,9 @@ class _Receiver(Exclusive):
     """What has functions and nothing else: not even itself does it equal."""
 
     __slots__ = ()
+
+    def __str__(self) -> str:
+        return self.TYPE.name
 
     def equals(self, other: Value) -> bool | None:
         return None
