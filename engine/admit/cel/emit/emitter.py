@@ -29,7 +29,7 @@ LONGEST_CHAIN = 12
 """Operands of `||` that are tested one inside the other."""
 
 MOST_WORK = 1_000_000
-"""What the loops of a function may do, in nodes of Python, before it hands over: the API server's limit of an expression.
+"""What the loops of a function may do, in nodes of Python, before it hands over: the limit of the API server.
 
 A node takes less than a unit of its budget, so that what exceeds the limit does not get past; but for lists that are
 parts of a loop's elements, which are no longer than the object, and long texts.
