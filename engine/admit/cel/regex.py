@@ -115,6 +115,7 @@ def _re2_compiled(pattern: str) -> Any:
         raise EvaluationError("error parsing regexp: invalid escape sequence: `\\C`")
     options = re2.Options()
     options.log_errors = False
+    options.never_capture = True  # nobody asks for groups, and the time for all of them is quadratic
     try:
         return re2.compile(encoded(pattern), options)
     except re2.error as error:
