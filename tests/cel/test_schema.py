@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from admit.cel.schema import declared, escape, sizes, typed
+from admit.cel.schema import declared, sizes, typed
 from admit.cel.types import DYN
 from admit.cel.values import encode
 
@@ -31,7 +31,10 @@ TYPES: list[tuple[dict[str, Any], str, dict[str, dict[str, str]]]] = [
             },
         },
         "S",
-        {"S": {"a__dash__b": "string", "__in__": "list(S.in.@items)"}, "S.in.@items": {"x": "int"}},
+        {
+            "S": {"a__dash__b": "string", "__in__": "list(S.__in__.@idx)", "in": "list(S.__in__.@idx)"},
+            "S.__in__.@idx": {"x": "int"},
+        },
     ),
 ]
 
@@ -55,27 +58,6 @@ VALUES: list[tuple[dict[str, Any], Any, Any]] = [
 @pytest.mark.parametrize("schema, value, expected", VALUES)
 def test_typed(schema: dict[str, Any], value: Any, expected: Any) -> None:
     assert encode(typed(schema, value)) == expected
-
-
-def test_typed_fields() -> None:
-    schema = {"type": "object", "properties": {"a-b": {"type": "number"}, "é": {"type": "string"}}}
-    assert repr(typed(schema, {"a-b": 1, "é": "x"})) == "{'a__dash__b': 1.0}"
-
-
-NAMES = [
-    ("a", "a"),
-    ("a__b", "a__underscores__b"),
-    ("a___b", "a__underscores___b"),
-    ("a.b-c/d", "a__dot__b__dash__c__slash__d"),
-    ("namespace", "__namespace__"),
-    ("1a", None),
-    ("a b", None),
-]
-
-
-@pytest.mark.parametrize("name, expected", NAMES)
-def test_escape(name: str, expected: str | None) -> None:
-    assert escape(name) == expected
 
 
 REQUEST = 3145726  # the longest string that fits into one

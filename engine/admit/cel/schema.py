@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from admit.cel.times import parse_duration, parse_timestamp
+from admit.cel.escaping import KEYWORDS, escape
+from admit.cel.structured import FaultyList, MapList, Object, SetList, Unknown
+from admit.cel.times import HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, duration_of, parse_duration, parse_timestamp
 from admit.cel.types import (
     BOOL,
     BYTES,
@@ -23,38 +25,55 @@ from admit.cel.types import (
     object_type,
 )
 from admit.cel.values import Value
+from admit.errors import EvaluationError
 
 
-def declared(schema: Mapping[str, Any], name: str) -> tuple[Type, dict[str, dict[str, Type]]]:
+def declared(schema: Mapping[str, Any], name: str, resource: bool = False) -> tuple[Type, dict[str, dict[str, Type]]]:
     """The type of a schema's values, and the object types in it with their fields, named from `name` on.
 
-    What CEL cannot reach is left out. Source: k8s.io/apiserver, pkg/cel/common/schemas.go.
+    What CEL cannot reach is left out. `resource`: it is the schema of a whole resource. Source: k8s.io/apiserver,
+    pkg/cel/common/schemas.go.
     """
     types: dict[str, dict[str, Type]] = {}
-    return _declared(schema, name, types) or DYN, types
+    return _declared(of_resource(schema) if resource else schema, name, types) or DYN, types
 
 
-def typed(schema: Mapping[str, Any], value: Any) -> Value:
-    """A valid value by its schema: fields under their escaped names, `number` a double, formats parsed."""
-    match schema:
-        case {"x-kubernetes-int-or-string": True}:
-            return value
-        case {"type": "array", "items": items} if isinstance(value, list):
-            return [typed(items, item) for item in value]
-        case {"type": "object", "additionalProperties": Mapping() as items} if isinstance(value, dict):
-            return {key: typed(items, item) for key, item in value.items()}
-        case {"type": "object", "properties": properties} if isinstance(value, dict):
-            known = {key: properties[key] for key in value if key in properties}
-            return {name: typed(known[key], value[key]) for key in known if (name := escape(key)) is not None}
-        case {"type": "number"} if type(value) is int:
-            return float(value)
-        case {"type": "string", "format": format} if format in FORMATS and isinstance(value, str):
-            return FORMATS[format][1](value)
-        case _:
-            return value
+def typed(schema: Mapping[str, Any], value: Any, resource: bool = False) -> Value:
+    """JSON as CEL sees it by its schema: fields under their escaped names, `number` a double, formats parsed, lists of
+    the type that x-kubernetes-list-type says.
+
+    Raises EvaluationError; where something inside is not valid, it is an error when CEL comes across it.
+    """
+    seen = _typed(of_resource(schema) if resource else schema, value)
+    if isinstance(seen, EvaluationError):
+        raise seen
+    return seen
 
 
-def sizes(schema: Mapping[str, Any]) -> Callable[[tuple[str, ...], Type], int | None]:
+def of_resource(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of a resource: it has apiVersion, kind and a name, all of its metadata that CEL sees."""
+    properties = schema.get("properties", {})
+    match properties:
+        case {
+            "kind": {"type": "string"},
+            "apiVersion": {"type": "string"},
+            "metadata": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "generateName": {"type": "string"}},
+            },
+        }:
+            return schema
+    given = properties.get("metadata", {}).get("properties", {})
+    names = {
+        name: {"type": "string", "maxLength": min(given.get(name, {}).get("maxLength", longest), longest)}
+        for name, longest in _NAMES.items()
+    }
+    text = {"type": "string"}
+    metadata = {"type": "object", "properties": names}
+    return {**schema, "properties": {**properties, "kind": text, "apiVersion": text, "metadata": metadata}}
+
+
+def sizes(schema: Mapping[str, Any], resource: bool = False) -> Callable[[tuple[str, ...], Type], int | None]:
     """The largest sizes that a schema allows, for cost estimates: what is not limited fits into a request.
 
     As to the API server each path starts from the schema, whatever variable it names, and what is neither a string,
@@ -62,8 +81,10 @@ def sizes(schema: Mapping[str, Any]) -> Callable[[tuple[str, ...], Type], int | 
     pkg/apiserver/schema/cel/compilation.go.
     """
 
+    root = of_resource(schema) if resource else schema
+
     def largest(path: tuple[str, ...], type: Type) -> int | None:
-        at: Mapping[str, Any] | None = schema if path else None
+        at: Mapping[str, Any] | None = root if path else None
         for step in path[1:]:
             at = None if at is None else _at(at, step)
         return None if at is None else _largest(at)
@@ -71,57 +92,70 @@ def sizes(schema: Mapping[str, Any]) -> Callable[[tuple[str, ...], Type], int | 
     return largest
 
 
-def escape(name: str) -> str | None:
-    """The name of a field in CEL; None where it has none."""
-    if not _ACCESSIBLE.fullmatch(name):
-        return None
-    if name in _KEYWORDS:
-        return f"__{name}__"
-    return re.sub(r"__|[.\-/]", lambda found: _ESCAPES[found[0]], name)
-
-
 def _date(text: str) -> Value:
     return parse_timestamp(f"{text}T00:00:00Z")
+
+
+def _duration(text: str) -> Value:
+    """A duration as CEL writes it, or as Scala does: `3 days`."""
+    try:
+        return parse_duration(text)
+    except EvaluationError:
+        words = re.findall(r"([0-9]+)\s*([A-Za-zµ]+)", text)
+        amounts = [int(amount) * size for amount, word in words if (size := _unit(word.lower()))]
+        if not amounts:
+            raise EvaluationError(f"unable to parse {text} as duration") from None
+        return duration_of(sum(amounts))
+
+
+def _unit(word: str) -> int:
+    """The nanoseconds of a unit of time; 0 where it is none."""
+    return next((size for names, size in _UNITS.items() if word in names or word.startswith(names[-1])), 0)
 
 
 def _bytes(text: str) -> Value:
     return base64.b64decode(text, validate=True)
 
 
+_UNITS = {
+    ("ns", "nano"): 1,
+    ("us", "µs", "micro"): MICROSECOND,
+    ("ms", "milli"): MILLISECOND,
+    ("s", "sec"): SECOND,
+    ("m", "min"): MINUTE,
+    ("h", "hr", "hour"): HOUR,
+    ("d", "day"): 24 * HOUR,
+    ("w", "wk", "week"): 7 * 24 * HOUR,
+}
 # Formats whose values are no strings in CEL. Parsing raises EvaluationError or ValueError.
 FORMATS: dict[str, tuple[Type, Callable[[str], Value]]] = {
     "date": (TIMESTAMP, _date),
     "date-time": (TIMESTAMP, parse_timestamp),
-    "duration": (DURATION, parse_duration),
+    "duration": (DURATION, _duration),
     "byte": (BYTES, _bytes),
 }
 _SCALARS = {"boolean": BOOL, "integer": INT, "number": DOUBLE, "string": STRING}
-_ACCESSIBLE = re.compile(r"[a-zA-Z_.\-/][a-zA-Z0-9_.\-/]*")
-_KEYWORDS = frozenset((
-    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if",
-    "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
-))  # fmt: skip
-_ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 
 
 def _declared(schema: Mapping[str, Any], name: str, types: dict[str, dict[str, Type]]) -> Type | None:
-    match schema:
+    match _embedded(schema):
         case {"x-kubernetes-int-or-string": True}:
             return DYN
         case {"type": "array", "items": items}:
-            element = _declared(items, f"{name}.@items", types)
+            element = _declared(items, f"{name}.@idx", types)
             return None if element is None else list_of(element)
         case {"type": "object", "additionalProperties": True}:
             return map_of(STRING, DYN)
         case {"type": "object", "additionalProperties": Mapping() as items}:
-            element = _declared(items, f"{name}.@values", types)
+            element = _declared(items, f"{name}.@elem", types)
             return None if element is None else map_of(STRING, element)
-        case {"type": "object"}:
+        case {"type": "object", **rest}:
             fields = types[name] = {}
-            for key, inner in schema.get("properties", {}).items():
-                field, type = escape(key), _declared(inner, f"{name}.{key}", types)
+            for key, inner in rest.get("properties", {}).items():
+                field = escape(key)
+                type = _declared(inner, f"{name}.{field or key}", types)
                 if field is not None and type is not None:
-                    fields[field] = type
+                    fields |= {field: type} | ({key: type} if key in KEYWORDS else {})
             return object_type(name)
         case {"type": "string", "format": format} if format in FORMATS:
             return FORMATS[format][0]
@@ -131,6 +165,91 @@ def _declared(schema: Mapping[str, Any], name: str, types: dict[str, dict[str, T
             return None
 
 
+def _embedded(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    return of_resource(schema) if schema.get("x-kubernetes-embedded-resource") else schema
+
+
+def _typed(schema: Mapping[str, Any], value: Any) -> Value | EvaluationError:
+    match schema:
+        case _ if value is None:
+            return None if schema.get("nullable") else _invalid("got null for schema with nullable=false")
+        case {"x-kubernetes-int-or-string": True}:
+            what = "expected XIntOrString value to be either a string or integer"
+            return value if type(value) in (int, str) else _invalid(what)
+        case {"type": "object"}:
+            what = "expected a map for the provided schema with type=object"
+            return _typed_object(_embedded(schema), value) if isinstance(value, dict) else _invalid(what)
+        case {"type": "array", "items": items}:
+            what = "expected an array for the provided schema with type=array"
+            return _typed_list(schema, items, value) if isinstance(value, list) else _invalid(what)
+        case {"type": "number"} if type(value) is int:
+            return float(value)
+        case {"type": kind} if kind in _PYTHONS and type(value) is not _PYTHONS[kind][0]:
+            return _invalid(f"expected {_PYTHONS[kind][1]}, got {_GO_TYPES[type(value)]}")
+        case {"type": "string", "format": format} if format in FORMATS:
+            try:
+                return FORMATS[format][1](value)
+            except (EvaluationError, ValueError) as error:
+                return EvaluationError(f"Invalid {format} {value}: {error}")
+        case {"x-kubernetes-preserve-unknown-fields": True} if "type" not in schema:
+            return Unknown(value)
+        case _:
+            return value
+
+
+def _typed_object(schema: Mapping[str, Any], value: dict[str, Any]) -> Value:
+    match schema:
+        case {"properties": Mapping() as properties}:
+            schemas = {key: properties[key] for key, item in value.items() if key in properties and item is not None}
+        case {"additionalProperties": True}:
+            return value
+        case {"additionalProperties": Mapping() as items}:
+            schemas = dict.fromkeys(value, items)
+        case _:
+            schemas = {}
+    fields = "properties" in schema
+    seen = {key: _typed(inner, value[key]) for key, inner in schemas.items()}
+    hidden = {key: item for key, item in value.items() if key not in schemas}
+    plain = not hidden and not _is_faulty(seen.values()) and all(not fields or escape(key) == key for key in seen)
+    return seen if plain else Object(seen, hidden, fields)
+
+
+def _typed_list(schema: Mapping[str, Any], items: Mapping[str, Any], value: list[Any]) -> Value:
+    seen = [_typed(items, item) for item in value]
+    match schema:
+        case _ if _is_faulty(seen):
+            return FaultyList(seen)
+        case {"x-kubernetes-list-type": "set"}:
+            return SetList(seen)
+        case {"x-kubernetes-list-type": "map"}:
+            return MapList(seen, schema.get("x-kubernetes-list-map-keys", ()))
+        case _:
+            return seen
+
+
+def _is_faulty(values: Iterable[Value | EvaluationError]) -> bool:
+    return any(isinstance(value, EvaluationError) for value in values)
+
+
+def _invalid(what: str) -> EvaluationError:
+    return EvaluationError(f"invalid data, {what}")
+
+
+_NAMES = {"name": 253, "generateName": 252}  # what CEL sees of metadata, and how long it may be
+_PYTHONS: dict[str, tuple[type, str]] = {
+    "string": (str, "string"),
+    "integer": (int, "int"),
+    "number": (float, "float"),
+    "boolean": (bool, "bool"),
+}
+_GO_TYPES: dict[type, str] = {
+    str: "string",
+    int: "int64",
+    float: "float64",
+    bool: "bool",
+    list: "[]interface {}",
+    dict: "map[string]interface {}",
+}
 _REQUEST = 3 * 1024 * 1024 - 2  # bytes of the largest string in a request: without its quotes
 _FORMATTED = {"date": 12, "date-time": 32, "duration": 32}
 _SMALLEST = {"boolean": 4, "integer": 1, "number": 1}
@@ -139,7 +258,7 @@ _SMALLEST_FORMATTED = {"date": 12, "date-time": 21, "duration": 3}
 
 def _at(schema: Mapping[str, Any], step: str) -> Mapping[str, Any] | None:
     """The schema of a field or of elements; None where a value has no such thing."""
-    match schema, step:
+    match _embedded(schema), step:
         case ({"x-kubernetes-int-or-string": True}, _):
             return None
         case ({"type": "array", "items": Mapping() as items}, _):
@@ -176,7 +295,7 @@ def _limit(schema: Mapping[str, Any], keyword: str, default: int) -> int:
 
 def _smallest(schema: Mapping[str, Any]) -> int:
     """The fewest bytes of a value in a request."""
-    match schema:
+    match _embedded(schema):
         case {"x-kubernetes-int-or-string": True}:
             return 1
         case {"type": "object", "properties": properties} if "additionalProperties" not in schema:

@@ -8,6 +8,7 @@
 | optional, type | `Optional`, `types.Type` |
 | message | `Struct` |
 | quantity, semver, URL, IP address, ... | a class of its own, an `Exclusive` |
+| list or map that a schema makes more of | a class of its own, a `Structured` |
 
 A class of ours tells its CEL type as `TYPE`.
 
@@ -29,7 +30,7 @@ from typing import Any, ClassVar, Final, ParamSpec, TypeAlias, TypeVar
 from admit.cel.times import SECOND, parse_duration, parse_timestamp
 from admit.cel.times import Duration as Duration
 from admit.cel.times import Timestamp as Timestamp
-from admit.cel.types import BOOL, BYTES, DOUBLE, DYN, INT, NULL, STRING, TYPE, UINT, Kind, Type
+from admit.cel.types import BOOL, BYTES, DOUBLE, DYN, EMPTY, INT, NULL, STRING, TYPE, UINT, Kind, Type
 from admit.errors import EvaluationError
 
 Value: TypeAlias = Any
@@ -61,14 +62,14 @@ class Map:
     def __init__(self, pairs: Iterable[tuple[Value, Value]]) -> None:
         self._entries: dict[Value, tuple[Value, Value]] = {}
         for key, value in pairs:
-            self._entries[_slot(key)] = (key, value)
+            self._entries[slot_of(key)] = (key, value)
 
     def items(self) -> Iterable[tuple[Value, Value]]:
         return self._entries.values()
 
     def find(self, key: Value) -> Value:
         """The value under a key, or ABSENT."""
-        for slot in (_slot(key), *_numbers(key)):
+        for slot in (slot_of(key), *_numbers(key)):
             if slot in self._entries:
                 return self._entries[slot][1]
         return ABSENT
@@ -147,6 +148,17 @@ class Exclusive:
     __hash__ = None  # type: ignore[assignment]
 
 
+class Structured:
+    """A value of which its schema tells more than a `list` or `dict` can; see structured.py."""
+
+    __slots__ = ()
+    TYPE: ClassVar[Type]
+
+    def paired(self, other: Value) -> Iterable[tuple[Value, Value]] | None:
+        """What must be equal if this and the other are to be; None where they are not. Raises EvaluationError."""
+        raise NotImplementedError
+
+
 NONE: Final = Optional(None, present=False)
 ABSENT: Final = object()  # no value of CEL: what is not there
 
@@ -181,7 +193,7 @@ def make_map(pairs: Iterable[tuple[Value, Value]], strict: bool = True) -> dict[
                 raise EvaluationError("internal error: runtime error: hash of unhashable type types.Bytes")
         if strict and key in made:
             raise EvaluationError(f"duplicate key: {display(key)}")
-        made._entries[_slot(key)] = (key, value)
+        made._entries[slot_of(key)] = (key, value)
     return _plain((key, value) for key, value in made.items() if value is not ABSENT)
 
 
@@ -191,13 +203,21 @@ def merged(maps: Iterable[dict[str, Value] | Map]) -> dict[str, Value] | Map:
     for key, value in (entry for each in maps for entry in each.items()):
         if key in made:
             raise EvaluationError(f"insert failed: key {display(key)} already exists")
-        made._entries[_slot(key)] = (key, value)
+        made._entries[slot_of(key)] = (key, value)
     return _plain(made.items())
 
 
 def _plain(entries: Iterable[tuple[Value, Value]]) -> dict[str, Value] | Map:
     entries = tuple(entries)
     return dict(entries) if all(type(key) is str for key, _ in entries) else Map(entries)
+
+
+def slot_of(key: Value) -> Value:
+    """What tells keys apart in a dict, where true would be 1. A list, a map and the like equal no other as keys."""
+    kind = type(key)
+    if kind is str or kind is int:
+        return key
+    return (kind, int(key) if kind is Uint else key) if kind in _TOLD_APART else object()
 
 
 def type_of(value: Value) -> Type:
@@ -214,9 +234,9 @@ def matches_type(value: Value, declared: Type) -> bool:
         case Kind.WRAPPER:
             return value is None or matches_type(value, declared.params[0])
         case Kind.LIST:
-            return type(value) is list and (not value or matches_type(value[0], _param(declared, 0)))
+            return isinstance(value, list) and (not value or matches_type(value[0], _param(declared, 0)))
         case Kind.MAP:
-            if type(value) is not dict and type(value) is not Map:
+            if not isinstance(value, dict | Map):
                 return False
             return not len(value) or all(
                 matches_type(item, _param(declared, i)) for i, item in enumerate(next(iter(value.items())))
@@ -237,12 +257,12 @@ def equal(a: Value, b: Value) -> bool:
         a, b = pending.pop()
         kind, other = type(a), type(b)
         if kind is list:
-            if other is not list or len(a) != len(b):
+            if not isinstance(b, list) or len(a) != len(b):
                 return False
             within = True
             pending.extend(zip(a, b, strict=True))
         elif kind is dict or kind is Map:
-            if (other is not dict and other is not Map) or len(a) != len(b):
+            if not isinstance(b, dict | Map) or len(a) != len(b):
                 return False
             within = True
             for key, value in a.items():
@@ -261,6 +281,10 @@ def equal(a: Value, b: Value) -> bool:
             if other is not Struct or a.TYPE.name != b.TYPE.name:
                 return False
             pending.append((a.fields, b.fields))
+        elif isinstance(a, Structured):
+            if b is None or (pairs := a.paired(b)) is None:
+                return False
+            pending.extend(pairs)
         elif isinstance(a, Exclusive):
             same = False if b is None else a.equals(b)
             if same is None and not within:
@@ -298,12 +322,12 @@ def compare(a: Value, b: Value) -> int:
 
 def contains_in(element: Value, container: Value) -> bool:
     """`element in container`. Raises EvaluationError."""
-    if type(container) is list:
+    if isinstance(container, list):
         if type(element) is str:
             with suppress(EvaluationError):  # of an item that cannot be compared
                 return element in container
         return any(same(element, item) for item in container)
-    if type(container) is dict or type(container) is Map:
+    if isinstance(container, dict | Map):
         return _find(container, element) is not ABSENT
     raise EvaluationError("no such overload")
 
@@ -333,7 +357,7 @@ def index(operand: Value, key: Value, strict: bool = False) -> Value:
         return found
     if type(operand) is Struct:  # the checker has seen to it that there is such a field
         return "" if operand.TYPE.name == "JSONPatch" and key != "value" else None
-    problem = "index out of bounds" if type(operand) is list else "no such key"
+    problem = "index out of bounds" if isinstance(operand, list) else "no such key"
     raise EvaluationError(f"{problem}: {display(key)}")
 
 
@@ -351,7 +375,7 @@ def opt_index(operand: Value, key: Value, strict: bool = False) -> Optional:
     found = _find(operand, _checked(key))
     if found is not ABSENT:
         return Optional(found)
-    if strict and type(operand) not in (dict, list, Map):
+    if strict and not isinstance(operand, dict | list | Map):
         raise EvaluationError(f"no such key: {display(key)}")
     return NONE
 
@@ -486,14 +510,6 @@ def _equal_numbers(a: Value, b: Value) -> bool:
     return float(a) == float(b) if float in kinds else int(a) == int(b)
 
 
-def _slot(key: Value) -> Value:
-    """What tells keys apart in a dict, where true would be 1. A list, a map and the like equal no other as keys."""
-    kind = type(key)
-    if kind is str or kind is int:
-        return key
-    return (kind, int(key) if kind is Uint else key) if kind in _TOLD_APART else object()
-
-
 def _numbers(key: Value) -> tuple[Value, ...]:
     """Where a number may be found beside its own place."""
     kind = type(key)
@@ -520,12 +536,14 @@ def _find(operand: Value, key: Value) -> Value:
     kind = type(operand)
     if kind is dict:
         return operand.get(key, ABSENT) if type(key) is str else ABSENT
-    if kind is list:
+    if isinstance(operand, list):
         at = _position(key)
         return operand[at] if 0 <= at < len(operand) else ABSENT
     if kind is Struct:
+        if operand.TYPE == EMPTY:
+            raise EvaluationError(f"no such field '{display(key)}'")
         return operand.fields.get(key, ABSENT)
-    return operand.find(key) if kind is Map else ABSENT
+    return operand.find(key) if isinstance(operand, Map) else ABSENT
 
 
 def _position(key: Value) -> int:

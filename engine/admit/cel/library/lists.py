@@ -131,7 +131,7 @@ def last_index_of(items: list[Value], item: Value) -> int:
 )
 def includes(target: Value, item: Value) -> bool:
     """Whether an item of the list is equal; of what is no list, whether it is itself."""
-    return any(same(each, item) for each in (target if type(target) is list else (target,)))
+    return any(same(each, item) for each in (target if isinstance(target, list) else (target,)))
 
 
 # The extension
@@ -170,7 +170,7 @@ def flatten(items: Value) -> list[Value]:
     """The items, those of a list in it in place of the list."""
     if type(items) is not list:
         raise EvaluationError(f"no such overload: {_shown(items)}.flatten()")
-    return [inner for item in items for inner in (item if type(item) is list else [item])]
+    return [inner for item in items for inner in (item if isinstance(item, list) else [item])]
 
 
 @lists_overload(
@@ -187,7 +187,7 @@ def flatten_deep(items: list[Value], depth: int) -> list[Value]:
         raise EvaluationError("level must be non-negative")
     flat: list[Value] = []
     for item in items:
-        if type(item) is list and depth:
+        if isinstance(item, list) and depth:
             flat.extend(flatten_deep(item, depth - 1))
         else:
             flat.append(item)
