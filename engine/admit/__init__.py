@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from admit import cel
     from admit.admission import Decision, Finding, Request
+    from admit.cel.library.authorization import Attributes, Verdict
     from admit.engine import Engine
     from admit.errors import AdmitError, RequestError, RuleSetError, UsageError
     from admit.loading import load
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdmitError",
+    "Attributes",
     "Decision",
     "Engine",
     "Finding",
@@ -39,6 +41,7 @@ __all__ = [
     "RequestError",
     "RuleSetError",
     "UsageError",
+    "Verdict",
     "cel",
     "load",
 ]
@@ -46,6 +49,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("AdmitError", "RequestError", "RuleSetError", "UsageError"), "admit.errors"),
     **dict.fromkeys(("Decision", "Finding", "Request"), "admit.admission"),
+    **dict.fromkeys(("Attributes", "Verdict"), "admit.cel.library.authorization"),
     "Engine": "admit.engine",
     "load": "admit.loading",
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from admit.admission import Decision, apply, diff, native
 from admit.admission.patch import pointer
 from admit.cel.ast import Literal
 from admit.cel.env import NEWEST
+from admit.cel.library.authorization import Attributes, Verdict
 from admit.cel.parse import parse
 from admit.engine import Engine, now
 from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
@@ -132,6 +134,7 @@ class _Case:
     namespace: str | None = None
     params: tuple[Any, ...] = ()
     namespaces: tuple[Any, ...] = ()
+    authorizer: tuple[dict[str, Any], ...] | None = None
     kubernetes: str = f"1.{NEWEST}"
     now: str | None = None
 
@@ -165,6 +168,26 @@ EXPECTED = Record(
     forms=(Form(("allowed",), ("message", "contains", "findings", "warnings", "patched")), Form(("error",))),
 )
 
+ANSWER = Record(
+    "Answer",
+    dict,
+    {
+        "user": Field(Text(), "Who is to be allowed something, such as system:serviceaccount:shop:web."),
+        "verb": Field(Text(), "What is to be done, such as get."),
+        "path": Field(Text(), "The path that is no resource."),
+        "group": Field(Text(), "The API group; the core group is the empty text."),
+        "resource": Field(Text(), "The resource, such as secrets."),
+        "subresource": Field(Text(), "The subresource; empty for the resource itself."),
+        "namespace": Field(Text(), "The namespace; empty for the cluster."),
+        "name": Field(Text(), "The name of the object; empty for all."),
+        "fieldSelector": Field(Text(), "The fields of the objects, as the rule writes them."),
+        "labelSelector": Field(Text(), "The labels of the objects, as the rule writes them."),
+        "allowed": Field(Flag(), "Whether it is allowed; default true, with an error false."),
+        "reason": Field(Text(), "Why."),
+        "error": Field(Text(), "What went wrong with the authorizer."),
+    },
+)
+
 CASE = Record(
     "Case",
     _Case,
@@ -181,6 +204,10 @@ CASE = Record(
         "namespace": Field(Text(), "The namespace of the request."),
         "namespaces": Field(ListOf(Data()), "Namespace objects, for namespaceObject and selectors."),
         "params": Field(ListOf(Data()), "Parameter objects."),
+        "authorizer": Field(
+            ListOf(ANSWER),
+            "What the authorizer answers: the first that fits what is asked; where none does, it is not allowed.",
+        ),
         "kubernetes": Field(Text(r"1\.\d+", "a version such as 1.36"), "The version whose CEL is spoken."),
         "now": Field(Text(), "The time, such as 2027-03-31 or 2027-03-31T23:59:59Z."),
         "expect": Field(EXPECTED, "What is expected.", required=True),
@@ -261,7 +288,7 @@ class _Suite:
 
     def _engine(self, case: _Case) -> Engine:
         """Raises RuleSetError."""
-        key = orjson.dumps([case.settings, case.params, case.namespaces, case.kubernetes, case.now])
+        key = orjson.dumps([case.settings, case.params, case.namespaces, case.authorizer, case.kubernetes, case.now])
         if key not in self._engines:
             given: list[Given] = [*self._rule_set]
             if self._policy is not None:
@@ -275,6 +302,7 @@ class _Suite:
                 namespaces=case.namespaces,
                 kubernetes=case.kubernetes,
                 clock=_clock(case.now),
+                authorizer=None if case.authorizer is None else partial(_answer, case.authorizer),
             )
         return self._engines[key]
 
@@ -387,6 +415,15 @@ def _clock(text: str | None) -> Callable[[], datetime]:
         return now
     time = datetime.fromisoformat(text)
     return lambda: time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _answer(answers: Iterable[Mapping[str, Any]], asked: Attributes) -> Verdict:
+    """What a case has the authorizer answer."""
+    attributes = {**asdict(asked), "user": asked.user.name}
+    for answer in answers:
+        if all(attributes.get(name, value) == value for name, value in answer.items()):
+            return Verdict(answer.get("allowed", "error" not in answer), answer.get("reason", ""), answer.get("error"))
+    return Verdict(False)
 
 
 def _decided(engine: Engine, case: _Case, item: Any) -> Decision:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import admit
+from admit import Verdict
 from admit.admission import Request, from_manifest
 from admit.engine import Engine
 from admit.plan.match import Route
@@ -19,6 +20,7 @@ from .cases import HEAD, in_full, outcome
 
 ANY = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 ERRS = {"matchConditions": [{"name": "m", "expression": "object.spec.a > 0"}]}
+ASKED = "authorizer.requestResource.subresource(pod.?a.orValue(''))"
 SPECS: list[dict[str, Any]] = [
     {
         "validations": [
@@ -49,6 +51,8 @@ SPECS: list[dict[str, Any]] = [
     {"mutations": [{"add": "variables.w", "to": "podMetadata.finalizers"}]},
     {"mutations": [{"set": "pod.a", "to": "pod.b", "when": "settings.on"}]},
     {"validations": [{"expression": "settings.on ? variables.v == 1 : true"}]},
+    {"validations": [{"expression": f"pod.?a.orValue('a') == 1 || {ASKED}.check(pod.b).allowed()"}]},
+    {"mutations": [{"set": "pod.a", "to": f"{ASKED}.check('get').reason()", "when": "pod.b"}]},
     {"validations": [{"expression": "['x'].all(request, request == 'x') && has(request.operation)"}]},
 ]
 VARIABLES = [
@@ -73,7 +77,7 @@ def engine(picked: tuple[tuple[int, int, bool], ...]) -> Engine:
             bound |= {"matchResources": {"objectSelector": {"matchLabels": {"a": "b"}}}}
         documents.append({**HEAD, "kind": "Policy", "metadata": {"name": f"p{i}"}, "spec": policy})
         documents.append({**HEAD, "kind": "PolicyBinding", "metadata": {"name": f"b{i}"}, "spec": bound})
-    return admit.load(documents)
+    return admit.load(documents, authorizer=lambda asked: Verdict(asked.verb == "a", asked.subresource))
 
 
 ATOMS: st.SearchStrategy[Any] = st.sampled_from([None, True, False, 0, 1, 1.0, 2, "a", "b", "1", "", [], {}])

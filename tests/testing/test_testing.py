@@ -18,10 +18,11 @@ def in_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FILES)
 
 
-def test_cases_that_pass() -> None:
-    report = run(Path("labels.test.yaml"))
+@pytest.mark.parametrize("file, cases, rules", [("labels.test.yaml", 13, 6), ("users.test.yaml", 8, 2)])
+def test_cases_that_pass(file: str, cases: int, rules: int) -> None:
+    report = run(Path(file))
     assert not report.failures, "\n".join(map(str, report.failures))
-    assert (len(report.outcomes), report.rules, report.untested) == (13, 6, ())
+    assert (len(report.outcomes), report.rules, report.untested) == (cases, rules, ())
 
 
 def test_cases_that_fail(golden: Callable[[str, str], None]) -> None:
