@@ -5,10 +5,11 @@ Source: apiserver pkg/admission/plugin/policy/matching, pkg/admission/plugin/web
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from admit.admission.request import Request
+from admit.kubernetes.equivalents import Equivalents, others
 from admit.rules.model import MatchResources, ResourceRule, Selector
 
 NamespaceLabels = Callable[[str], Mapping[str, str]]
@@ -32,11 +33,24 @@ class Route(NamedTuple):
         return cls(*resource, request.sub_resource, request.operation, namespaced)
 
 
-def may_match(match: MatchResources, route: Route) -> bool:
+class Matched(NamedTuple):
+    """The resource and kind (group, version, and name) as which a request is matched, its own or equivalent ones.
+
+    `kind` is None where it is not known; `converted`: an object of it differs from the request's in `apiVersion` alone.
+    """
+
+    resource: tuple[str, str, str]
+    kind: tuple[str, str, str] | None
+    converted: bool = True
+
+
+def may_match(match: MatchResources, route: Route, known: Equivalents = ()) -> bool:
     """Whether a request of the route can match: whatever its name, its labels and its namespace's labels."""
-    if any(rule_matches(rule, route) for rule in match.exclude_resource_rules if not rule.resource_names):
+    routes = [route, *(other for other, _ in _equivalent(match, route, known))]
+    excluded = [rule for rule in match.exclude_resource_rules if not rule.resource_names]
+    if any(rule_matches(rule, each) for rule in excluded for each in routes):
         return False
-    return not match.resource_rules or any(rule_matches(rule, route) for rule in match.resource_rules)
+    return not match.resource_rules or any(rule_matches(rule, each) for rule in match.resource_rules for each in routes)
 
 
 def is_settled(match: MatchResources, route: Route) -> bool:
@@ -50,17 +64,44 @@ def is_settled(match: MatchResources, route: Route) -> bool:
 
 
 def matches(match: MatchResources, route: Route, request: Request, namespace_labels: NamespaceLabels) -> bool:
-    """Whether a request of the route matches."""
+    """Whether a request of the route matches as it is."""
+    return matched(match, route, request, namespace_labels) is not None
+
+
+def matched(
+    match: MatchResources, route: Route, request: Request, namespace_labels: NamespaceLabels, known: Equivalents = ()
+) -> Matched | None:
+    """What a request of the route matches as; None where it does not.
+
+    `known`: the equivalent resources, for `matchPolicy: Equivalent`.
+    """
     if not _namespace_selected(match.namespace_selector, request, namespace_labels):
-        return False
+        return None
     if not selects_all(match.object_selector) and not any(
         _object_selected(match.object_selector, item) for item in (request.object, request.old_object)
     ):
-        return False
-    name = request.name
-    if any(rule_matches(rule, route, name) for rule in match.exclude_resource_rules):
-        return False
-    return not match.resource_rules or any(rule_matches(rule, route, name) for rule in match.resource_rules)
+        return None
+    itself, forms = Matched(request.resource, request.kind), [*_equivalent(match, route, known)]
+    if _first(match.exclude_resource_rules, route, request.name, itself, forms) is not None:
+        return None
+    return _first(match.resource_rules, route, request.name, itself, forms) if match.resource_rules else itself
+
+
+def _first(
+    rules: tuple[ResourceRule, ...], route: Route, name: str, itself: Matched, forms: list[tuple[Route, Matched]]
+) -> Matched | None:
+    """What the first of the rules that fits matches; what was asked for goes before its equivalent forms."""
+    if any(rule_matches(rule, route, name) for rule in rules):
+        return itself
+    return next((found for rule in rules for other, found in forms if rule_matches(rule, other, name)), None)
+
+
+def _equivalent(match: MatchResources, route: Route, known: Equivalents) -> Iterator[tuple[Route, Matched]]:
+    if match.match_policy == "Equivalent":
+        for other in others(known, route.group, route.version, route.resource):
+            resource = other.group, other.version, other.resource
+            found = Matched(resource, other.kind(route.subresource), other.converted)
+            yield route._replace(group=other.group, version=other.version, resource=other.resource), found
 
 
 def rule_matches(rule: ResourceRule, route: Route, name: str | None = None) -> bool:
