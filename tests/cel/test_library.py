@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from admit.cel.ast import Call, Expr, children
 from admit.cel.check import check
-from admit.cel.env import declarations
+from admit.cel.env import Declarations, declarations
 from admit.cel.evaluate import evaluate
 from admit.cel.library import Overload, dispatch, functions
+from admit.cel.library.authorization import Authorizer, User, Verdict
 from admit.cel.library.signature import parse_signature
 from admit.cel.parse import parse
 from admit.cel.values import NONE, Duration, Optional, Timestamp, Uint, Value, encode
@@ -26,8 +28,25 @@ def overloads() -> Iterator[tuple[int | None, Overload]]:
 
 
 def evaluated(text: str, kubernetes: int | None) -> Value:
-    within = declarations(None if kubernetes is None else f"1.{kubernetes}", {})
-    return evaluate(check(parse(text, bind=within.bind), within), {}, within)
+    """Of a request whose user may only get what there is."""
+    authorizer = Authorizer(User("jane"), lambda asked: Verdict(asked.verb == "get"))
+    within = _within(kubernetes)
+    return evaluate(_checked(text, within), {"authorizer": authorizer}, within)
+
+
+def _within(kubernetes: int | None) -> Declarations:
+    return declarations(None if kubernetes is None else f"1.{kubernetes}", {"authorizer": Authorizer.TYPE})
+
+
+def _checked(text: str, within: Declarations) -> Expr:
+    return check(parse(text, bind=within.bind), within)
+
+
+def _called(node: Expr) -> Iterator[Overload]:
+    if isinstance(node, Call):
+        yield from node.overloads
+    for child in children(node):
+        yield from _called(child)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +72,14 @@ def test_failure(text: str, message: str, kubernetes: int | None) -> None:
 
 
 @pytest.mark.parametrize("kubernetes", ENVIRONMENTS)
+def test_examples_are_of_their_overload(kubernetes: int | None) -> None:
+    within = _within(kubernetes)
+    for candidate in (each for overloads in within.functions.values() for each in overloads):
+        called = {overload.id for text in candidate.examples for overload in _called(_checked(text, within))}
+        assert candidate.id in called or not candidate.examples
+
+
+@pytest.mark.parametrize("kubernetes", ENVIRONMENTS)
 def test_ids_are_unique(kubernetes: int | None) -> None:
     ids = [candidate.id for candidates in functions(kubernetes).values() for candidate in candidates]
     assert len(ids) == len(set(ids))
@@ -61,7 +88,9 @@ def test_ids_are_unique(kubernetes: int | None) -> None:
 @pytest.mark.parametrize("kubernetes", ENVIRONMENTS)
 def test_all_are_documented(kubernetes: int | None) -> None:
     assert [
-        candidate.id for environment, candidate in overloads() if environment == kubernetes and not candidate.doc
+        candidate.id
+        for environment, candidate in overloads()
+        if environment == kubernetes and not (candidate.doc and (candidate.examples or candidate.fails))
     ] == []
 
 

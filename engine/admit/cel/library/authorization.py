@@ -123,7 +123,12 @@ authz_overload = partial(overload, library="authz")
 _TYPES = "kubernetes.authorization"
 
 
-@authz_overload(f"{_TYPES}.Authorizer.path(string) -> {_TYPES}.PathCheck", id="authorizer_path")
+@authz_overload(
+    f"{_TYPES}.Authorizer.path(string) -> {_TYPES}.PathCheck",
+    "authorizer.path('/healthz').check('get').allowed()",
+    id="authorizer_path",
+    fails={"authorizer.path('')": "path must not be empty"},
+)
 def path(authorizer: Authorizer, path: str) -> PathCheck:
     """The check of a path that is no resource, such as /healthz."""
     if not trim(path):
@@ -131,14 +136,21 @@ def path(authorizer: Authorizer, path: str) -> PathCheck:
     return PathCheck(authorizer.authorize, Attributes(authorizer.user, path=path))
 
 
-@authz_overload(f"{_TYPES}.Authorizer.group(string) -> {_TYPES}.GroupCheck", id="authorizer_group")
+@authz_overload(
+    f"{_TYPES}.Authorizer.group(string) -> {_TYPES}.GroupCheck",
+    "authorizer.group('apps').resource('deployments').check('get').allowed()",
+    id="authorizer_group",
+)
 def group(authorizer: Authorizer, group: str) -> GroupCheck:
     """What is asked of the resources of an API group; the core group is the empty text."""
     return GroupCheck(authorizer.authorize, Attributes(authorizer.user, group=group))
 
 
 @authz_overload(
-    f"{_TYPES}.Authorizer.serviceAccount(string, string) -> {_TYPES}.Authorizer", id="authorizer_serviceaccount"
+    f"{_TYPES}.Authorizer.serviceAccount(string, string) -> {_TYPES}.Authorizer",
+    "authorizer.serviceAccount('default', 'builder').group('').resource('pods').check('get').allowed()",
+    id="authorizer_serviceaccount",
+    fails={"authorizer.serviceAccount('default', 'A')": "Invalid service account name"},
 )
 def service_account(authorizer: Authorizer, namespace: str, name: str) -> Authorizer:
     """What is asked for a service account, by its namespace and name, in place of who made the request."""
@@ -150,7 +162,12 @@ def service_account(authorizer: Authorizer, namespace: str, name: str) -> Author
     return Authorizer(User(f"system:serviceaccount:{namespace}:{name}", groups=groups), authorizer.authorize)
 
 
-@authz_overload(f"{_TYPES}.GroupCheck.resource(string) -> {_TYPES}.ResourceCheck", id="groupcheck_resource")
+@authz_overload(
+    f"{_TYPES}.GroupCheck.resource(string) -> {_TYPES}.ResourceCheck",
+    "authorizer.group('').resource('pods').check('get').allowed()",
+    id="groupcheck_resource",
+    fails={"authorizer.group('').resource('')": "resource must not be empty"},
+)
 def resource(check: GroupCheck, resource: str) -> ResourceCheck:
     """The check of a resource of the group, in the cluster."""
     if not trim(resource):
@@ -158,61 +175,92 @@ def resource(check: GroupCheck, resource: str) -> ResourceCheck:
     return ResourceCheck(check.authorize, replace(check.attributes, resource=resource))
 
 
-def _declare_refinement(name: str, refined: Callable[[Attributes, str], Attributes], doc: str, since: int = 0) -> None:
+def _declare_refinement(
+    name: str, example: str, refined: Callable[[Attributes, str], Attributes], doc: str, since: int = 0
+) -> None:
     def refine(check: ResourceCheck, value: str) -> ResourceCheck:
         return ResourceCheck(check.authorize, refined(check.attributes, value))
 
     refine.__doc__ = doc
     owner = "authorizer" if name.endswith("Selector") else "resourcecheck"
     text = f"{_TYPES}.ResourceCheck.{name}(string) -> {_TYPES}.ResourceCheck"
-    authz_overload(text, id=f"{owner}_{name.lower()}", since=since)(refine)
+    shown = f"authorizer.group('').resource('pods').{name}('{example}').check('get').allowed()"
+    authz_overload(text, shown, id=f"{owner}_{name.lower()}", since=since)(refine)
 
 
 SELECTORS_SINCE = 32  # there in 1.31, but switched off
 
-_declare_refinement("subresource", lambda of, value: replace(of, subresource=value), "The check of a subresource.")
-_declare_refinement("namespace", lambda of, value: replace(of, namespace=value), "The check in a namespace.")
-_declare_refinement("name", lambda of, value: replace(of, name=value), "The check of one object.")
+_declare_refinement(
+    "subresource", "log", lambda of, value: replace(of, subresource=value), "The check of a subresource."
+)
+_declare_refinement("namespace", "shop", lambda of, value: replace(of, namespace=value), "The check in a namespace.")
+_declare_refinement("name", "web", lambda of, value: replace(of, name=value), "The check of one object.")
 _declare_refinement(
     "fieldSelector",
+    "spec.nodeName=here",
     lambda of, value: replace(of, field_selector=value),
     "The check of objects with such fields.",
     SELECTORS_SINCE,
 )
 _declare_refinement(
     "labelSelector",
+    "app=web",
     lambda of, value: replace(of, label_selector=value),
     "The check of objects with such labels.",
     SELECTORS_SINCE,
 )
 
 
-@authz_overload(f"{_TYPES}.PathCheck.check(string) -> {_TYPES}.Decision", id="pathcheck_check")
-@authz_overload(f"{_TYPES}.ResourceCheck.check(string) -> {_TYPES}.Decision", id="resourcecheck_check")
+@authz_overload(
+    f"{_TYPES}.PathCheck.check(string) -> {_TYPES}.Decision",
+    "!authorizer.path('/healthz').check('delete').allowed()",
+    id="pathcheck_check",
+)
+@authz_overload(
+    f"{_TYPES}.ResourceCheck.check(string) -> {_TYPES}.Decision",
+    "!authorizer.group('').resource('pods').check('delete').allowed()",
+    id="resourcecheck_check",
+)
 def check(of: PathCheck | ResourceCheck, verb: str) -> Decision:
     """The answer of the authorizer to whether this verb is allowed."""
     return Decision(of.authorize(replace(of.attributes, verb=verb)))
 
 
-@authz_overload(f"{_TYPES}.Decision.allowed() -> bool", id="decision_allowed")
+@authz_overload(
+    f"{_TYPES}.Decision.allowed() -> bool",
+    "authorizer.path('/healthz').check('get').allowed()",
+    id="decision_allowed",
+)
 def allowed(decision: Decision) -> bool:
     """Whether it is allowed."""
     return decision.verdict.allowed
 
 
-@authz_overload(f"{_TYPES}.Decision.reason() -> string", id="decision_reason")
+@authz_overload(
+    f"{_TYPES}.Decision.reason() -> string",
+    "authorizer.path('/healthz').check('get').reason() == ''",
+    id="decision_reason",
+)
 def reason(decision: Decision) -> str:
     """Why, as the authorizer says; it may be empty."""
     return decision.verdict.reason
 
 
-@authz_overload(f"{_TYPES}.Decision.errored() -> bool", id="decision_errored")
+@authz_overload(
+    f"{_TYPES}.Decision.errored() -> bool",
+    "!authorizer.path('/healthz').check('get').errored()",
+    id="decision_errored",
+)
 def errored(decision: Decision) -> bool:
     """Whether the authorizer failed."""
     return decision.verdict.error is not None
 
 
-@authz_overload(f"{_TYPES}.Decision.error() -> string", id="decision_error")
+@authz_overload(
+    f"{_TYPES}.Decision.error() -> string",
+    "authorizer.path('/healthz').check('get').error() == ''",
+    id="decision_error",
+)
 def error(decision: Decision) -> str:
     """What failed; empty where nothing did."""
     return decision.verdict.error or ""

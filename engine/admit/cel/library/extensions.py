@@ -49,7 +49,10 @@ def index_of_from(text: str, part: str, start: int) -> int:
 
 
 @string_overload(
-    "string.indexOf(string, int) -> int", since=None, fails={"'a'.indexOf('a', 2)": "index out of range: 2"}
+    "string.indexOf(string, int) -> int",
+    "'tacocat'.indexOf('', 7) == 7",
+    since=None,
+    fails={"'a'.indexOf('a', 2)": "index out of range: 2"},
 )
 def index_of_from_within(text: str, part: str, start: int) -> int:
     """Where the part is first, at or after a place, or -1; to the specification, the place must be in the text."""
@@ -81,7 +84,10 @@ def last_index_of_from(text: str, part: str, start: int) -> int:
 
 
 @string_overload(
-    "string.lastIndexOf(string, int) -> int", since=None, fails={"'a'.lastIndexOf('a', 2)": "index out of range: 2"}
+    "string.lastIndexOf(string, int) -> int",
+    "'tacocat'.lastIndexOf('', 7) == 7",
+    since=None,
+    fails={"'a'.lastIndexOf('a', 2)": "index out of range: 2"},
 )
 def last_index_of_from_within(text: str, part: str, start: int) -> int:
     """Where the part is last, at or before a place, or -1; to the specification, the place must be in the text."""

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from admit.cel.library import dispatcher, overload
 from admit.cel.library.sorting import sorted_as_go
+from admit.cel.library.standard import SAMPLES
 from admit.cel.types import DURATION, TIMESTAMP
 from admit.cel.values import Duration, Uint, Value, bounded, compare, same, type_of
 from admit.errors import EvaluationError
@@ -84,24 +85,25 @@ def _sum(zero: Value) -> Callable[[list[Value]], Value]:
 def _declare(name: str) -> None:
     """Kubernetes' functions of a list of one type, with examples for one of the types."""
     of = name.rpartition(".")[2].lower()
+    low, high = SAMPLES[name]
     shown = name == "int"
-    declare = kubernetes_overload(
+    kubernetes_overload(
         f"list({name}).isSorted() -> bool",
-        *(("[1, 2, 2].isSorted() && ![2, 1].isSorted()",) if shown else ()),
+        f"[{low}, {high}, {high}].isSorted() && ![{high}, {low}].isSorted()",
         id=f"list_{of}_is_sorted_bool",
-    )
-    declare(is_sorted)
-    for function, call, example in (("min", smallest, "[2, 1].min() == 1"), ("max", greatest, "[2, 1].max() == 2")):
+    )(is_sorted)
+    for function, call, found in (("min", smallest, low), ("max", greatest, high)):
         kubernetes_overload(
             f"list({name}).{function}() -> {name}",
-            *((example,) if shown else ()),
+            f"[{high}, {low}].{function}() == {found}",
             id=f"list_{of}_{function}_{of}",
             fails={f"[].{function}()": f"{function} called on empty list"} if shown else None,
         )(call)
     if name in SUMMABLE:
         kubernetes_overload(
             f"list({name}).sum() -> {name}",
-            *(("[1, 2].sum() == 3", "[].sum() == 0") if shown else ()),
+            f"[{low}, {high}].sum() == {low} + {high}",
+            *(("[].sum() == 0",) if shown else ()),
             id=f"list_{of}_sum_{of}",
             fails={"[9223372036854775807, 1].sum()": "integer overflow"} if shown else None,
         )(_sum(SUMMABLE[name]))
@@ -265,14 +267,16 @@ def sort_by_keys(items: list[Value], keys: list[Value]) -> list[Value]:
 
 
 for _type in COMPARABLE:
+    _low, _high = SAMPLES[_type]
     lists_overload(
         f"list({_type}).sort() -> list({_type})",
-        *(("['b', 'c', 'a'].sort() == ['a', 'b', 'c']",) if _type == "string" else ()),
+        f"[{_high}, {_low}].sort() == [{_low}, {_high}]",
         id=f"list_{_type}_sort",
         since=SINCE,
     )(sort)
     lists_overload(
         f"list(T).@sortByAssociatedKeys(list({_type})) -> list(T)",
+        f"[1, 2].sortBy(x, x == 1 ? {_high} : {_low}) == [2, 1]",
         *(("['b', 'cc', ''].sortBy(x, size(x)) == ['', 'b', 'cc']",) if _type == "int" else ()),
         id=f"list_{_type}_sortByAssociatedKeys",
         since=SINCE,

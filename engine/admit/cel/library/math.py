@@ -12,6 +12,7 @@ from functools import partial, reduce
 from itertools import product
 
 from admit.cel.library import overload
+from admit.cel.library.standard import SAMPLES
 from admit.cel.values import Uint, Value, compare
 from admit.errors import EvaluationError
 
@@ -43,12 +44,15 @@ def _declare_extreme(function: str, sign: int, word: str, *examples: str) -> Non
     of_one.__doc__ = of_two.__doc__ = of_list.__doc__ = f"The {word} of the numbers, the first of equal ones."
     prefix = function.replace(".", "_")
     for kind in _NUMBERS:
-        math_overload(f"{function}({kind}) -> {kind}", *(examples if kind == "int" else ()), id=f"{prefix}_{kind}")(
-            of_one
-        )
-        math_overload(f"{function}(list({kind})) -> {kind}", id=f"{prefix}_list_{kind}")(of_list)
+        low, high = SAMPLES[kind]
+        more = examples if kind == "int" else ()
+        one, many = f"math.{word}({low}) == {low}", f"math.{word}([{low}, {high}]) == {(low, high)[sign < 0]}"
+        math_overload(f"{function}({kind}) -> {kind}", one, *more, id=f"{prefix}_{kind}")(of_one)
+        math_overload(f"{function}(list({kind})) -> {kind}", many, id=f"{prefix}_list_{kind}")(of_list)
     for a, b in product(_NUMBERS, _NUMBERS):
-        math_overload(f"{function}({a}, {b}) -> {a if a == b else 'dyn'}", id=f"{prefix}_{a}_{b}")(of_two)
+        low, high = SAMPLES[a][0], SAMPLES[b][1]
+        example = f"math.{word}({low}, {high}) == {(low, high)[sign < 0]}"
+        math_overload(f"{function}({a}, {b}) -> {a if a == b else 'dyn'}", example, id=f"{prefix}_{a}_{b}")(of_two)
 
 
 _declare_extreme(
@@ -143,7 +147,7 @@ def _int64(value: int) -> int:
     return (value + 2**63) % 2**64 - 2**63
 
 
-def _declare_bits(name: str, combined: Callable[[int, int], int], doc: str, *examples: str) -> None:
+def _declare_bits(name: str, combined: Callable[[int, int], int], doc: str) -> None:
     def of_ints(a: int, b: int) -> int:
         return combined(a, b)
 
@@ -151,13 +155,15 @@ def _declare_bits(name: str, combined: Callable[[int, int], int], doc: str, *exa
         return Uint(combined(a, b))
 
     of_ints.__doc__ = of_uints.__doc__ = doc
-    math_overload(f"math.{name}(int, int) -> int", *examples, id=f"math_{name}_int_int")(of_ints)
-    math_overload(f"math.{name}(uint, uint) -> uint", id=f"math_{name}_uint_uint")(of_uints)
+    result = combined(6, 3)
+    of_int, of_uint = f"math.{name}(6, 3) == {result}", f"math.{name}(6u, 3u) == {result}u"
+    math_overload(f"math.{name}(int, int) -> int", of_int, id=f"math_{name}_int_int")(of_ints)
+    math_overload(f"math.{name}(uint, uint) -> uint", of_uint, id=f"math_{name}_uint_uint")(of_uints)
 
 
-_declare_bits("bitAnd", int.__and__, "The bits that both have.", "math.bitAnd(6, 3) == 2")
-_declare_bits("bitOr", int.__or__, "The bits that either has.", "math.bitOr(6, 3) == 7")
-_declare_bits("bitXor", int.__xor__, "The bits that one of them has.", "math.bitXor(6, 3) == 5")
+_declare_bits("bitAnd", int.__and__, "The bits that both have.")
+_declare_bits("bitOr", int.__or__, "The bits that either has.")
+_declare_bits("bitXor", int.__xor__, "The bits that one of them has.")
 
 
 @math_overload("math.bitNot(int) -> int", "math.bitNot(1) == -2", id="math_bitNot_int_int")

@@ -126,17 +126,29 @@ optional_overload("_?._(dyn, string) -> optional_type(V)", "{'a': 1}.?a == optio
 optional_overload(
     "_[?_](list(V), int) -> optional_type(V)", "[1][?0] == optional.of(1)", id="list_optindex_optional_int"
 )(opt_index)
-optional_overload("_[?_](optional_type(list(V)), int) -> optional_type(V)", id="optional_list_optindex_optional_int")(
-    opt_index
-)
+optional_overload(
+    "_[?_](optional_type(list(V)), int) -> optional_type(V)",
+    "optional.of([1])[?1] == optional.none()",
+    id="optional_list_optindex_optional_int",
+)(opt_index)
 optional_overload(
     "_[?_](map(K, V), K) -> optional_type(V)", "{}[?1] == optional.none()", id="map_optindex_optional_value"
 )(opt_index)
-optional_overload("_[?_](optional_type(map(K, V)), K) -> optional_type(V)", id="optional_map_optindex_optional_value")(
-    opt_index
-)
-optional_overload("_[_](optional_type(list(V)), int) -> optional_type(V)", id="optional_list_index_int")(index)
-optional_overload("_[_](optional_type(map(K, V)), K) -> optional_type(V)", id="optional_map_index_value")(index)
+optional_overload(
+    "_[?_](optional_type(map(K, V)), K) -> optional_type(V)",
+    "optional.of({'a': 1})[?'a'] == optional.of(1)",
+    id="optional_map_optindex_optional_value",
+)(opt_index)
+optional_overload(
+    "_[_](optional_type(list(V)), int) -> optional_type(V)",
+    "optional.of([1])[0] == optional.of(1)",
+    id="optional_list_index_int",
+)(index)
+optional_overload(
+    "_[_](optional_type(map(K, V)), K) -> optional_type(V)",
+    "optional.of({'a': 1})['a'] == optional.of(1)",
+    id="optional_map_index_value",
+)(index)
 optional_overload("_[?_](dyn, dyn) -> optional_type(dyn)", id="optindex", declared=False)(opt_index)
 optional_overload("_[?_](dyn, dyn) -> optional_type(dyn)", id="optindex", declared=False, since=None)(
     partial(opt_index, strict=True)

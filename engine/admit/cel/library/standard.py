@@ -78,6 +78,18 @@ def not_equal(a: Value, b: Value) -> bool:
 
 # Order
 
+SAMPLES = {
+    "int": ("1", "2"),
+    "uint": ("1u", "2u"),
+    "double": ("1.5", "2.5"),
+    "bool": ("false", "true"),
+    "string": ("'a'", "'b'"),
+    "bytes": ("b'a'", "b'b'"),
+    "google.protobuf.Timestamp": ("timestamp(1)", "timestamp(2)"),
+    "google.protobuf.Duration": ("duration('1s')", "duration('1m')"),
+}
+"""Two values of each type that has an order, the lesser first."""
+
 _NUMBERS = ("int", "uint", "double")
 _ORDERED = ("bool", "string", "bytes", "google.protobuf.Timestamp", "google.protobuf.Duration")
 
@@ -94,15 +106,17 @@ def _declare_order(operator: str, holds: Callable[[int, int], bool], doc: str, *
     ordered.__doc__ = ordered_or_nan.__doc__ = doc
     for a, b in (*((kind, kind) for kind in _ORDERED), *product(_NUMBERS, _NUMBERS)):
         signature = f"{operator}({a}, {b}) -> bool"
-        overload(signature, *(examples if a == b == "int" else ()), since=0 if a == b else 28)(ordered)
+        left, right = (SAMPLES[a][0], SAMPLES[b][1]) if holds(1, 2) else (SAMPLES[a][1], SAMPLES[b][0])
+        example = f"{left if a == b else f'dyn({left})'} {operator.strip('_')} {right}"
+        overload(signature, example, *(examples if a == b == "int" else ()), since=0 if a == b else 28)(ordered)
         if "double" in (a, b):
-            overload(signature, since=None)(ordered_or_nan)
+            overload(signature, example, since=None)(ordered_or_nan)
     overload(f"{operator}(double, dyn) -> bool", declared=False)(ordered)  # NaN is looked for before the types agree
 
 
-_declare_order("_<_", lt, "Whether the first is less.", "1 < 2", "'a' < 'b'", "false < true", "dyn(1) < 1.5")
+_declare_order("_<_", lt, "Whether the first is less.", "dyn(1) < 1.5")
 _declare_order("_<=_", le, "Whether the first is less, or equal.", "1 <= 1", "dyn(1u) <= 1")
-_declare_order("_>_", gt, "Whether the first is greater.", "2 > 1", "b'b' > b'a'")
+_declare_order("_>_", gt, "Whether the first is greater.", "!(1 > 1)")
 _declare_order("_>=_", ge, "Whether the first is greater, or equal.", "1 >= 1", "duration('1m') >= duration('60s')")
 
 # Arithmetic, the overloads in cel-go's order: of a type yet unknown to the checker, the first that fits decides
@@ -153,7 +167,10 @@ def add_duration(a: Duration, b: Duration) -> Duration:
     return duration_of(a.nanoseconds + b.nanoseconds)
 
 
-@overload("_+_(google.protobuf.Duration, google.protobuf.Timestamp) -> google.protobuf.Timestamp")
+@overload(
+    "_+_(google.protobuf.Duration, google.protobuf.Timestamp) -> google.protobuf.Timestamp",
+    "duration('1h') + timestamp('2023-01-01T00:00:00Z') == timestamp('2023-01-01T01:00:00Z')",
+)
 def add_timestamp(a: Duration, b: Timestamp) -> Timestamp:
     """The time so much later."""
     return add_to_timestamp(b, a)
@@ -363,10 +380,14 @@ def type_(value: Value) -> Type:
 @overload("bool(bool) -> bool", "bool(true)")
 @overload("bytes(bytes) -> bytes", "bytes(b'a') == b'a'")
 @overload("double(double) -> double", "double(1.5) == 1.5")
-@overload("duration(google.protobuf.Duration) -> google.protobuf.Duration")
+@overload(
+    "duration(google.protobuf.Duration) -> google.protobuf.Duration", "duration(duration('1s')) == duration('1s')"
+)
 @overload("int(int) -> int", "int(1) == 1")
 @overload("string(string) -> string", "string('a') == 'a'")
-@overload("timestamp(google.protobuf.Timestamp) -> google.protobuf.Timestamp")
+@overload(
+    "timestamp(google.protobuf.Timestamp) -> google.protobuf.Timestamp", "timestamp(timestamp(1)) == timestamp(1)"
+)
 @overload("uint(uint) -> uint", "uint(1u) == 1u")
 def same(value: Value) -> Value:
     """The value itself."""
@@ -455,9 +476,10 @@ def double_to_int(value: float) -> int:
 @overload("int(string) -> int", "int('-12') == -12", fails={"int('x')": "type conversion error from 'string' to 'int'"})
 def string_to_int(text: str) -> int:
     """The number that the digits are."""
-    if re.fullmatch("[+-]?0*[0-9]{1,19}", text) is None or not -(2**63) <= int(text) < 2**63:
+    match = re.fullmatch("([+-]?)0*([0-9]{1,19})", text)
+    if match is None or not -(2**63) <= (number := int(match[1] + match[2])) < 2**63:
         raise conversion_error("string", "int")
-    return int(text)
+    return number
 
 
 @overload("int(google.protobuf.Timestamp) -> int", "int(timestamp('1970-01-01T00:00:01Z')) == 1")
@@ -526,15 +548,19 @@ def double_to_uint(value: float) -> Uint:
 @overload("uint(string) -> uint", "uint('12') == 12u")
 def string_to_uint(text: str) -> Uint:
     """The number that the digits are."""
-    if re.fullmatch("0*[0-9]{1,20}", text) is None or int(text) >= 2**64:
+    match = re.fullmatch("0*([0-9]{1,20})", text)
+    if match is None or (number := int(match[1])) >= 2**64:
         raise conversion_error("string", "uint")
-    return Uint(text)
+    return Uint(number)
 
 
 # Time
 
 
-def _declare_accessor(name: str, word: str, read: Callable[[Civil], int], doc: str) -> None:
+_AT = "timestamp('2023-05-28T23:04:05.678Z')"  # a Sunday; at +02:30, 1:34 on Monday
+
+
+def _declare_accessor(name: str, word: str, read: Callable[[Civil], int], doc: str, utc: int, zoned: int) -> None:
     def in_utc(value: Timestamp) -> int:
         return read(civil(value))
 
@@ -542,30 +568,38 @@ def _declare_accessor(name: str, word: str, read: Callable[[Civil], int], doc: s
         return read(civil(value, zone))
 
     in_utc.__doc__, in_zone.__doc__ = f"{doc}, in UTC.", f"{doc}, in a zone such as Europe/Zurich or +01:00."
-    zoned = f"timestamp_to_{word}_tz" if word == "seconds" else f"timestamp_to_{word}_with_tz"
+    id_zoned = f"timestamp_to_{word}_tz" if word == "seconds" else f"timestamp_to_{word}_with_tz"
     receiver = "google.protobuf.Timestamp"
-    overload(f"{receiver}.{name}() -> int", id=f"timestamp_to_{word}")(in_utc)
-    overload(f"{receiver}.{name}(string) -> int", id=zoned)(in_zone)
+    overload(f"{receiver}.{name}() -> int", f"{_AT}.{name}() == {utc}", id=f"timestamp_to_{word}")(in_utc)
+    overload(f"{receiver}.{name}(string) -> int", f"{_AT}.{name}('+02:30') == {zoned}", id=id_zoned)(in_zone)
 
 
-_declare_accessor("getFullYear", "year", lambda at: at.year, "The year")
-_declare_accessor("getMonth", "month", lambda at: at.month - 1, "The month, January being 0")
-_declare_accessor("getDayOfYear", "day_of_year", lambda at: at.day_of_year, "The day of the year, from 0")
-_declare_accessor("getDayOfMonth", "day_of_month", lambda at: at.day - 1, "The day of the month, from 0")
-_declare_accessor("getDate", "day_of_month_1_based", lambda at: at.day, "The day of the month, from 1")
-_declare_accessor("getDayOfWeek", "day_of_week", lambda at: at.weekday, "The day of the week, Sunday being 0")
-_declare_accessor("getHours", "hours", lambda at: at.hour, "The hour")
-_declare_accessor("getMinutes", "minutes", lambda at: at.minute, "The minute")
-_declare_accessor("getSeconds", "seconds", lambda at: at.second, "The second")
+_declare_accessor("getFullYear", "year", lambda at: at.year, "The year", 2023, 2023)
+_declare_accessor("getMonth", "month", lambda at: at.month - 1, "The month, January being 0", 4, 4)
+_declare_accessor("getDayOfYear", "day_of_year", lambda at: at.day_of_year, "The day of the year, from 0", 147, 148)
+_declare_accessor("getDayOfMonth", "day_of_month", lambda at: at.day - 1, "The day of the month, from 0", 27, 28)
+_declare_accessor("getDate", "day_of_month_1_based", lambda at: at.day, "The day of the month, from 1", 28, 29)
+_declare_accessor("getDayOfWeek", "day_of_week", lambda at: at.weekday, "The day of the week, Sunday being 0", 0, 1)
+_declare_accessor("getHours", "hours", lambda at: at.hour, "The hour", 23, 1)
+_declare_accessor("getMinutes", "minutes", lambda at: at.minute, "The minute", 4, 34)
+_declare_accessor("getSeconds", "seconds", lambda at: at.second, "The second", 5, 5)
 
 
-@overload("google.protobuf.Timestamp.getMilliseconds() -> int", id="timestamp_to_milliseconds")
+@overload(
+    "google.protobuf.Timestamp.getMilliseconds() -> int",
+    f"{_AT}.getMilliseconds() == 678",
+    id="timestamp_to_milliseconds",
+)
 def milliseconds(value: Timestamp) -> int:
     """The milliseconds of the second."""
     return value.nanoseconds % SECOND // MILLISECOND
 
 
-@overload("google.protobuf.Timestamp.getMilliseconds(string) -> int", id="timestamp_to_milliseconds_with_tz")
+@overload(
+    "google.protobuf.Timestamp.getMilliseconds(string) -> int",
+    f"{_AT}.getMilliseconds('+02:30') == 678",
+    id="timestamp_to_milliseconds_with_tz",
+)
 def milliseconds_in(value: Timestamp, zone: str) -> int:
     """The milliseconds of the second."""
     civil(value, zone)
@@ -594,13 +628,22 @@ def duration_seconds(value: Duration) -> int:
     return int(value.count(SECOND))
 
 
-@overload("google.protobuf.Duration.getMilliseconds() -> int", id="duration_to_milliseconds")
+@overload(
+    "google.protobuf.Duration.getMilliseconds() -> int",
+    "duration('3723.5s').getMilliseconds() == 3723500",
+    id="duration_to_milliseconds",
+)
 def duration_milliseconds(value: Duration) -> int:
     """The full milliseconds of all, to Kubernetes."""
     return _quotient(value.nanoseconds, MILLISECOND)
 
 
-@overload("google.protobuf.Duration.getMilliseconds() -> int", id="duration_to_milliseconds", since=None)
+@overload(
+    "google.protobuf.Duration.getMilliseconds() -> int",
+    "duration('3723.5s').getMilliseconds() == 500",
+    id="duration_to_milliseconds",
+    since=None,
+)
 def duration_milliseconds_of_second(value: Duration) -> int:
     """The milliseconds of the last, broken second, to the specification."""
     return _remainder(duration_milliseconds(value), 1000)
