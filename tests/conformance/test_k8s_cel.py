@@ -25,7 +25,7 @@ MORE_MESSAGES = {"ext.TestAllTypes": {"PbVal": object_type("test.TestAllTypes")}
 ENVIRONMENTS: Mapping[str, Mapping[str, Any]] = {
     "celgo_comprehensions": {"libraries": ("lists",)},
     "celgo_encoders": {},
-    "celgo_formatting_v1": {"kubernetes": "1.36", "types": MORE_MESSAGES},
+    "celgo_formatting_v1": {"kubernetes": "1.32", "types": MORE_MESSAGES},
     "celgo_formatting_v2": {"types": MORE_MESSAGES},
     "celgo_lists": {"libraries": ("lists",), "container": "google.expr.proto2.test", "types": MESSAGES},
     "celgo_math": {},

@@ -22,7 +22,7 @@ MIN_SECOND, MAX_SECOND = -62_135_596_800, 253_402_300_799  # 0001-01-01T00:00:00
 class Timestamp:
     """A point in time. `offset`, in seconds east of UTC, is how it was written; only `str()` shows it.
 
-    INVARIANT: in the years 1 to 9999, UTC; `timestamp_of` sees to it.
+    `timestamp_of` keeps it in the years 1 to 9999, UTC; only one that a message gives may be in others, as in cel-go.
     """
 
     TYPE: ClassVar[Type] = TIMESTAMP
@@ -112,6 +112,9 @@ def parse_duration(text: str) -> Duration:
         raise conversion_error("string", DURATION)
     total = 0
     for whole, fraction, unit in _TERM.findall(body):
+        whole = whole.lstrip("0")
+        if len(whole) > 19:
+            raise conversion_error("string", DURATION)
         amount = int(whole or 0) * _UNITS[unit]
         if fraction:
             amount += int(_leading_fraction(fraction, _UNITS[unit]))

@@ -21,9 +21,10 @@ from admit.errors import EvaluationError
     "'%.2f'.format([1234.5]) == '1,234.50'",
     "'%x %X %o %b %%'.format([255, 'a', 8, true]) == 'ff 61 10 1 %'",
     "'%s'.format([{'b': [1.5], 'a': null}]) == '{\"a\":null, \"b\":[1.500000]}'",
+    "'%e'.format([1052.5]) == '1.052500×10⁰³'",
     id="string_format",
     library="strings_before_4",
-    since=29,
+    since=33,
     fails={
         "'%o'.format([dyn('a')])": "error during formatting: octal clause can only be used on integers, "
         "was given string",
@@ -34,6 +35,20 @@ from admit.errors import EvaluationError
 def format_string(text: str, args: Sequence[Value]) -> str:
     """The text with each clause (%s %d %f %e %b %o %x %X) replaced by what the list has for it, in order."""
     return _expanded(text, len(args), lambda clause, precision, at: _formatted(clause, precision, args[at]))
+
+
+@overload(
+    "string.format(list(dyn)) -> string",
+    "'%e'.format([1052.5]) == '1.052500\\u202f×\\u202f10⁰³'",
+    id="string_format",
+    library="strings_before_4",
+    since=29,
+    until=33,
+)
+@bounded
+def format_with_spaces(text: str, args: Sequence[Value]) -> str:
+    """The text with each clause replaced as later versions do it, but for narrow spaces in what %e gives."""
+    return _expanded(text, len(args), lambda clause, precision, at: _formatted(clause, precision, args[at], "\u202f"))
 
 
 @overload(
@@ -135,21 +150,21 @@ def _clause(text: str, start: int, most: int | None) -> tuple[int, str, int]:
             raise EvaluationError(
                 f"{problem}: error while parsing precision: could not find end of precision specifier"
             )
-        if not 0 < len(digits[0]) < 19:
+        precision = int(digits[0][-19:] or -1)
+        if precision < 0 or len(digits[0].lstrip("0")) > 19 or precision >= 2**63:
             reason = "value out of range" if digits[0] else "invalid syntax"
             where = "error while parsing precision: error while converting precision to integer"
             raise EvaluationError(f'{problem}: {where}: strconv.Atoi: parsing "{digits[0]}": {reason}')
-        precision = int(digits[0])
         if most is not None and precision > most:
             where = f"error while parsing precision: precision {precision} exceeds maximum allowed precision {most}"
             raise EvaluationError(f"{problem}: {where}")
     if text[at] not in "sdfebxXo":
         letter = chr(text[at].encode()[0])  # cel-go goes by bytes
         raise EvaluationError(f'{problem}: unrecognized formatting clause "{letter}"')
-    return min(precision, 1_000_000), text[at], at + 1
+    return precision, text[at], at + 1
 
 
-def _formatted(clause: str, precision: int, value: Value) -> str:
+def _formatted(clause: str, precision: int, value: Value, space: str = "") -> str:
     integer = type(value) is int or type(value) is Uint
     match clause:
         case "s":
@@ -166,8 +181,10 @@ def _formatted(clause: str, precision: int, value: Value) -> str:
             digits = (value.encode() if type(value) is str else value).hex()
             return digits.upper() if clause == "X" else digits
         case "f" | "e" if type(value) is float or value in ("NaN", "Infinity", "-Infinity"):
+            if precision // 10 > 1_000_000:
+                return "%!(NOVERB)"
             number = float(value)
-            return _fixed(number, precision) if clause == "f" else _scientific(number).rjust(precision)
+            return _fixed(number, precision) if clause == "f" else _scientific(number, space).rjust(precision & 0xFFFF)
     raise _failure(f"{_WANTED[clause]}, was given {type_of(value)}")
 
 
@@ -212,13 +229,24 @@ def _failure(message: str) -> EvaluationError:
 
 
 def _fixed(number: float, precision: int) -> str:
-    return _special(number) or f"{number or 0.0:,.{precision}f}"
+    """At least as many digits as the precision says in its low 8 bits, at most as in its low 16, if that is not below
+    zero: so they are kept in Go.
+    """
+    if special := _special(number):
+        return special
+    least, most = precision & 0xFF, precision & 0xFFFF
+    if precision <= 0xFF:
+        return f"{number or 0.0:,.{precision}f}"
+    text = f"{number or 0.0:,.{most}f}" if most < 0x8000 else f"{Decimal(repr(number or 0.0)):,f}"
+    whole, _, digits = text.partition(".")
+    digits = digits.rstrip("0").ljust(least, "0")
+    return f"{whole}.{digits}" if digits else whole
 
 
-def _scientific(number: float) -> str:
-    """`1.052033 × 10⁰³`, between narrow spaces; a precision is cel-go's width."""
+def _scientific(number: float, space: str) -> str:
+    """`1.052033×10⁰³`; a precision is cel-go's width."""
     mantissa, _, exponent = f"{number or 0.0:.6e}".partition("e")
-    return _special(number) or f"{mantissa}\u202f×\u202f10{exponent.lstrip('+').translate(_SUPERSCRIPTS)}"
+    return _special(number) or f"{mantissa}{space}×{space}10{exponent.lstrip('+').translate(_SUPERSCRIPTS)}"
 
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
