@@ -147,7 +147,7 @@ def _served(crd: Mapping[str, Any]) -> Iterator[tuple[Resource, Schema]]:
                 published = ANY_OBJECT
             case _:
                 continue
-        yield Resource(GroupVersionKind(group, name, kind), plural, crd["spec"].get("scope") != "Cluster"), published
+        yield Resource(GroupVersionKind(group, name, kind), plural, spec.get("scope") != "Cluster"), published
 
 
 _STRING = {"type": "string"}
