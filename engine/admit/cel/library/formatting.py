@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from admit.cel.ast import Expr, ListExpr, MapExpr
 from admit.cel.library import overload
+from admit.cel.regex import encoded
 from admit.cel.types import Kind, Type
 from admit.cel.values import Duration, Map, Timestamp, Uint, Value, bounded, display, format_double, type_of
 from admit.errors import EvaluationError
@@ -159,7 +160,7 @@ def _clause(text: str, start: int, most: int | None) -> tuple[int, str, int]:
             where = f"error while parsing precision: precision {precision} exceeds maximum allowed precision {most}"
             raise EvaluationError(f"{problem}: {where}")
     if text[at] not in "sdfebxXo":
-        letter = chr(text[at].encode()[0])  # cel-go goes by bytes
+        letter = chr(encoded(text[at])[0])  # cel-go goes by bytes
         raise EvaluationError(f'{problem}: unrecognized formatting clause "{letter}"')
     return precision, text[at], at + 1
 
