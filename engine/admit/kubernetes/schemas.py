@@ -130,11 +130,13 @@ def _served(crd: Mapping[str, Any]) -> Iterator[tuple[Resource, Schema]]:
 
     Source: apiextensions-apiserver, pkg/controller/openapi/builder.
     """
-    match crd:
+    match crd.get("spec"):
         case {
-            "spec": {"group": str(group), "names": {"kind": str(kind), "plural": str(plural)}, "versions": [*versions]}
+            "group": str(group),
+            "names": {"kind": str(kind), "plural": str(plural)},
+            "versions": [*versions],
         }:
-            pass
+            namespaced = crd["spec"].get("scope") != "Cluster"
         case _:
             return
     for version in versions:
@@ -147,7 +149,7 @@ def _served(crd: Mapping[str, Any]) -> Iterator[tuple[Resource, Schema]]:
                 published = ANY_OBJECT
             case _:
                 continue
-        yield Resource(GroupVersionKind(group, name, kind), plural, spec.get("scope") != "Cluster"), published
+        yield Resource(GroupVersionKind(group, name, kind), plural, namespaced), published
 
 
 _STRING = {"type": "string"}
