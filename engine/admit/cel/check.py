@@ -39,6 +39,7 @@ from admit.cel.ast import (
 from admit.cel.env import SORT_BY_SINCE, TWO_VARIABLES_SINCE, Declarations
 from admit.cel.library import Overload, dispatch
 from admit.cel.library.formatting import check_format
+from admit.cel.messages import TYPES
 from admit.cel.prepare import unfit
 from admit.cel.types import (
     BOOL,
@@ -100,7 +101,12 @@ def shown(type: Type) -> str:
     return f"{name}({', '.join(map(shown, type.params))})" if type.params else name
 
 
-_SHOWN = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration", "null_type": "null"}
+_SHOWN = {
+    "google.protobuf.Any": "any",
+    "google.protobuf.Duration": "duration",
+    "google.protobuf.Timestamp": "timestamp",
+    "null_type": "null",
+}
 
 
 class _Checker:
@@ -176,12 +182,12 @@ class _Checker:
         return found
 
     def _declared(self, name: str, absolute: bool, span: Span) -> Expr | None:
-        """The variable or the type that a name means."""
+        """The variable, the type or the constant that a name means."""
         for candidate in self.declarations.candidates(name, absolute):
             type = self.declarations.names.get(candidate)
             if type is not None:
-                if candidate not in self.declarations.variables:
-                    return Literal("constant", type.params[0], span=span, type=type)
+                if (value := self.declarations.constants.get(candidate)) is not None:
+                    return Literal("int" if type == INT else "constant", value, span=span, type=type)
                 return Ident(candidate, absolute=self._local(candidate) is not None, span=span, type=type)
         return None
 
@@ -399,7 +405,7 @@ class _Checker:
             if not self.substitution.unify((declared, type)):
                 message = f"expected type of field '{init.field}' is '{shown(declared)}'"
                 self.report(init.span, f"{message} but provided type is '{shown(type)}'")
-        return replace(node, name=name, fields=tuple(fields), type=object_type(name))
+        return replace(node, name=name, fields=tuple(fields), type=TYPES.get(name) or object_type(name))
 
     def _message_name(self, node: Message) -> str | None:
         absolute = node.name.startswith(".")

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from admit.cel import library
 from admit.cel.library import Overload
+from admit.cel.messages import MESSAGES, NULL_VALUE, TYPES
 from admit.cel.types import (
     ANY,
     BOOL,
@@ -16,6 +17,7 @@ from admit.cel.types import (
     DOUBLE,
     DURATION,
     DYN,
+    EMPTY,
     INT,
     NULL,
     STRING,
@@ -97,11 +99,18 @@ class Declarations:
 
     @cached_property
     def names(self) -> Mapping[str, Type]:
-        """Variables with their types, and the names of types, each of type `type(T)`."""
-        types = {name: type_of(type) for name, type in _NAMED_TYPES.items()}
+        """Variables and constants with their types; a name of a type is of type `type(T)`."""
+        messages = {name: type_of(type) for name, type in TYPES.items()}
+        constants = {name: type_of(value) if isinstance(value, Type) else INT for name, value in self.constants.items()}
+        return messages | constants | dict(self.variables)
+
+    @cached_property
+    def constants(self) -> Mapping[str, Type | int]:
+        """What names stand for that are no variables; as in cel-go, the names of most messages have no value."""
+        types = _NAMED_TYPES | {name: object_type(name) for name in self.types}
         if self.kubernetes is not None and self.kubernetes < _NET_SINCE:
             types = {name: type for name, type in types.items() if not name.startswith("net.")}
-        return types | {name: type_of(object_type(name)) for name in self.types} | dict(self.variables)
+        return {name: value for name, value in ({NULL_VALUE: 0} | types).items() if name not in self.variables}
 
     @cached_property
     def longest(self) -> int:
@@ -112,7 +121,8 @@ class Declarations:
         """The fields of an object type; None if there is no such type."""
         if self.patches and (name == JSON_PATCH.name or f"{name}.".startswith(f"{OBJECT}.")):
             return _PATCH_FIELDS if name == JSON_PATCH.name else _ANY_FIELDS
-        return self.types.get(name)
+        fields = self.types.get(name)
+        return MESSAGES.get(name) if fields is None else fields
 
     def candidates(self, name: str, absolute: bool = False) -> Iterator[str]:
         """What a name may mean, from the innermost container outward."""
@@ -257,13 +267,10 @@ _SIMPLE = {
     "dyn": DYN,
     "any": ANY,
     "type": TYPE,
-    "google.protobuf.Timestamp": TIMESTAMP,
-    "google.protobuf.Duration": DURATION,
-    "google.protobuf.Any": ANY,
 }
 _PRIMITIVES = (INT, UINT, DOUBLE, BOOL, STRING, BYTES)
 _NAMED_TYPES = {
-    **{type.name: type for type in (*_PRIMITIVES, NULL, TYPE, TIMESTAMP, DURATION)},
+    **{type.name: type for type in (*_PRIMITIVES, NULL, TYPE, TIMESTAMP, DURATION, EMPTY)},
     "list": list_of(DYN),
     "map": map_of(DYN, DYN),
     "optional_type": optional_of(DYN),
@@ -311,6 +318,8 @@ def _type_named(name: str, params: tuple[Type, ...], known: Mapping[str, Type]) 
             return known[name]
         case _, () if name in _SIMPLE:
             return _SIMPLE[name]
+        case _, () if name in TYPES:
+            return TYPES[name]
         case _, () if len(name) == 1 and name.isupper():
             return param(name)
         case _, () if _KUBERNETES.fullmatch(name):

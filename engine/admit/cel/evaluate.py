@@ -23,6 +23,7 @@ from admit.cel.ast import (
 )
 from admit.cel.env import JSON_PATCH, NEWEST, Declarations, declarations
 from admit.cel.library import dispatch, operation
+from admit.cel.messages import MESSAGES, message
 from admit.cel.types import Kind, Type, object_type
 from admit.cel.values import (
     ABSENT,
@@ -47,7 +48,7 @@ from admit.cel.values import (
 )
 from admit.errors import EvaluationError
 
-PACKED_ONCE_SINCE = 37  # see _Evaluator.chosen
+PACKED_ONCE_SINCE = 37  # see Evaluator.chosen
 
 Scope: TypeAlias = Mapping[str, Value]
 Steps: TypeAlias = Generator[tuple[Expr, Scope], Value, Value]
@@ -59,7 +60,11 @@ def evaluate(expr: Expr, activation: Mapping[str, Value], within: Declarations |
     What is not checked is resolved now, by the container and the functions of `within`. Raises EvaluationError with
     the span of the sub-expression that failed. Any depth will do.
     """
-    evaluator = _Evaluator(activation, within or _kubernetes())
+    return run(Evaluator(activation, within or _kubernetes()), expr)
+
+
+def run(evaluator: Evaluator, expr: Expr) -> Value:
+    """What the evaluator makes of an expression. Raises EvaluationError, and what else the evaluator does."""
     nodes, running = [expr], [evaluator.steps(expr, {})]
     value: Value = None
     failed: EvaluationError | None = None
@@ -90,7 +95,7 @@ def _kubernetes() -> Declarations:
 
 
 @dataclass(slots=True)
-class _Bound:
+class Bound:
     """The variable of cel.bind: computed when it is first used, since a failure counts only there."""
 
     expr: Expr
@@ -100,7 +105,7 @@ class _Bound:
     done: bool = False
 
 
-class _Evaluator:
+class Evaluator:
     """Steps are generators that ask for the value of a sub-expression by yielding it, so that no stack overflows."""
 
     def __init__(self, activation: Mapping[str, Value], within: Declarations) -> None:
@@ -115,7 +120,7 @@ class _Evaluator:
             case Ident():
                 return (yield from self.ident(node, scope))
             case Select(operand=operand, field=field, test=test):
-                if not test and (value := self.dotted_variable(node, scope)) is not ABSENT:
+                if not test and (value := self.named(node, scope)) is not ABSENT:
                     return value
                 value = self.looked_into(operand, (yield operand, scope))
                 return has(value, field, self.strict) if test else select(value, field, self.strict)
@@ -130,7 +135,7 @@ class _Evaluator:
             case Comprehension():
                 return (yield from self.comprehension(node, scope))
             case Bind(var=var, value=bound, body=body):
-                return (yield body, {**scope, var: _Bound(bound, scope)})
+                return (yield body, {**scope, var: Bound(bound, scope)})
             case OptMap(target=target, var=var, body=body, flat=flat):
                 value = yield target, scope
                 if not isinstance(value, Optional):
@@ -145,17 +150,17 @@ class _Evaluator:
     def ident(self, node: Ident, scope: Scope) -> Steps:
         if not node.absolute and node.name in scope:
             value = scope[node.name]
-            return (yield from self.bound(value)) if isinstance(value, _Bound) else value
+            return (yield from self.bound(value)) if isinstance(value, Bound) else value
         checked = node.type is not None
         names = (node.name,) if checked else tuple(self.within.candidates(node.name, node.absolute))
         for name in names:
             if (value := self.variable(name)) is not ABSENT:
                 return value
-            if name not in self.within.variables and (type := self.within.names.get(name)) is not None:
-                return type.params[0]
+            if (value := self.within.constants.get(name)) is not None:
+                return value
         raise EvaluationError(f"no such attribute(s): {', '.join(names)}")
 
-    def bound(self, variable: _Bound) -> Steps:
+    def bound(self, variable: Bound) -> Steps:
         if not variable.done:
             try:
                 variable.value = yield variable.expr, variable.scope
@@ -172,11 +177,13 @@ class _Evaluator:
         except KeyError:
             return ABSENT
 
-    def dotted_variable(self, node: Select, scope: Scope) -> Value:
-        """The variable that a selection which was not checked names: `a.b.c` before field c of `a.b`."""
+    def named(self, node: Select, scope: Scope) -> Value:
+        """What a selection which was not checked is the name of: `a.b.c` before field c of `a.b`."""
         if node.type is None and (path := _path(node)) and (path.absolute or path.first not in scope):
             for name in self.within.candidates(path.text, path.absolute):
                 if (value := self.variable(name)) is not ABSENT:
+                    return value
+                if (value := self.within.constants.get(name)) is not None:
                     return value
         return ABSENT
 
@@ -289,6 +296,7 @@ class _Evaluator:
         fields: dict[str, Value] = {}
         for init in node.fields:
             value = yield init.value, scope
+            fields.pop(init.field, None)
             if init.optional:
                 if not isinstance(value, Optional):
                     shown = f"'{init.field}' from non-optional value {display(value)}"
@@ -297,7 +305,9 @@ class _Evaluator:
                     continue
                 value = value.value
             fields[init.field] = value
-        type_ = node.type or self.message_type(node.name)
+        type_ = object_type(node.name if node.type is not None else self.message_name(node.name))
+        if type_.name in MESSAGES:
+            return message(type_.name, fields)
         if type_ == JSON_PATCH:
             for name in fields.keys() - {"value"}:
                 if type(fields[name]) is not str:
@@ -306,10 +316,10 @@ class _Evaluator:
             fields = {name: value for name, value in fields.items() if name == "value" or value}
         return Struct(type_, fields)
 
-    def message_type(self, name: str) -> Type:
+    def message_name(self, name: str) -> str:
         for candidate in self.within.candidates(name.removeprefix("."), name.startswith(".")):
             if self.within.message(candidate) is not None:
-                return object_type(candidate)
+                return candidate
         raise EvaluationError(f"unknown type: {name}")
 
     # Comprehensions
@@ -329,11 +339,11 @@ class _Evaluator:
             except EvaluationError as error:
                 failed = error
                 continue
-            if keep and failed is None:
+            if keep and (failed is None or node.macro != "transformMap"):  # it has cost what it has
                 try:
                     kept.append((inner[node.var], None if node.result is None else (yield node.result, inner)))
                 except EvaluationError as error:
-                    failed = error
+                    failed = failed or error
         if failed is not None:
             raise failed
         return _collected(node.macro, kept)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from admit.cel import regex
-from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr, children
+from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, children
 from admit.cel.library import dispatch, operation
+from admit.cel.types import Kind, Type
 from admit.cel.values import ABSENT, Value, make_map, opt_index
 from admit.errors import EvaluationError, Issue
 
@@ -18,7 +19,16 @@ _CONVERSIONS = frozenset(
 
 def unfit(root: Expr, kubernetes: int) -> Issue | None:
     """The first failure of a checked expression. Source: cel-go, interpreter/planner.go and decorators.go."""
-    constants: dict[int, Value] = {}
+    try:
+        constants(root, kubernetes)
+    except EvaluationError as error:
+        return Issue(f"program instantiation failed: {error}", error.span or root.span)
+    return None
+
+
+def constants(root: Expr, kubernetes: int | None) -> Mapping[int, Value]:
+    """What has a value without input, by the `id` of its node. Raises EvaluationError for the first failure."""
+    known: dict[int, Value] = {}
     pending = [(root, False)]
     while pending:
         node, ready = pending.pop()
@@ -27,18 +37,21 @@ def unfit(root: Expr, kubernetes: int) -> Issue | None:
             pending.extend((child, False) for child in reversed(tuple(children(node))))
             continue
         try:
-            value = _constant(node, constants, kubernetes)
+            value = _constant(node, known, kubernetes)
         except EvaluationError as error:
-            return Issue(f"program instantiation failed: {error}", node.span)
+            raise EvaluationError(str(error), node.span) from None
         if value is not ABSENT:
-            constants[id(node)] = value
-    return None
+            known[id(node)] = value
+    return known
 
 
-def _constant(node: Expr, constants: Mapping[int, Value], kubernetes: int) -> Value:
+def _constant(node: Expr, constants: Mapping[int, Value], kubernetes: int | None) -> Value:
     """The value of a node, if it is one already; ABSENT otherwise."""
-    if isinstance(node, Literal):
-        return node.value
+    match node:
+        case Literal(value=value):
+            return value
+        case Ident(name=name, type=Type(kind=Kind.TYPE)):
+            raise EvaluationError(f"reference to undefined type: {name}")
     known = [constants.get(id(child), ABSENT) for child in children(node)]
     match node:
         case Call(function="_[_]" | "_[?_]") if known[1] is not ABSENT:

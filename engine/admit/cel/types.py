@@ -46,7 +46,7 @@ BYTES = Type(Kind.PRIMITIVE, "bytes")
 NULL = Type(Kind.PRIMITIVE, "null_type")
 DYN = Type(Kind.DYN, "dyn")
 ERROR = Type(Kind.ERROR, "!error!")
-ANY = Type(Kind.WELL_KNOWN, "any")
+ANY = Type(Kind.WELL_KNOWN, "google.protobuf.Any")
 TIMESTAMP = Type(Kind.WELL_KNOWN, "google.protobuf.Timestamp")
 DURATION = Type(Kind.WELL_KNOWN, "google.protobuf.Duration")
 TYPE = Type(Kind.TYPE, "type")
@@ -78,6 +78,9 @@ def opaque(name: str, *params: Type) -> Type:
 
 def object_type(name: str) -> Type:
     return Type(Kind.OBJECT, name)
+
+
+EMPTY = object_type("google.protobuf.Empty")
 
 
 def param(name: str) -> Type:

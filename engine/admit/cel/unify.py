@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import repeat
 
-from admit.cel.types import DYN, NULL, Kind, Type, param
+from admit.cel.types import ANY, DYN, NULL, Kind, Type, param
 
 _MAX_DEPTH = 32  # of what types are made of; a type within so many is dyn
 _MAX_SIZE = 5000  # types in a type; each step of a chain of `.map(x, {x: x})` doubles it
@@ -158,7 +158,7 @@ class Substitution:
 
 
 def is_dyn(type: Type) -> bool:
-    return type.kind is Kind.DYN or (type.kind is Kind.WELL_KNOWN and type.name == "any")
+    return type.kind is Kind.DYN or type == ANY
 
 
 def more_general(first: Type, second: Type) -> Type:

@@ -142,6 +142,11 @@ class Exclusive:
         """Whether the values are equal; None where they cannot be compared."""
         raise NotImplementedError
 
+    @property
+    def size(self) -> int:
+        """What costs are reckoned by."""
+        return 1
+
     def __eq__(self, other: object) -> bool:
         return equal(self, other)
 
@@ -321,7 +326,7 @@ def compare(a: Value, b: Value) -> int:
 
 
 def contains_in(element: Value, container: Value) -> bool:
-    """`element in container`. Raises EvaluationError."""
+    """`element in container`: whether an item is equal, or a key. Raises EvaluationError."""
     if isinstance(container, list):
         if type(element) is str:
             with suppress(EvaluationError):  # of an item that cannot be compared
@@ -362,12 +367,12 @@ def index(operand: Value, key: Value, strict: bool = False) -> Value:
 
 
 def opt_select(operand: Value, field: str, strict: bool = False) -> Optional:
-    """`operand.?field`. Raises EvaluationError for a list."""
+    """`operand.?field`: the optional of what is there. Raises EvaluationError for a list."""
     return opt_index(operand, field, strict)
 
 
 def opt_index(operand: Value, key: Value, strict: bool = False) -> Optional:
-    """`operand[?key]`. Raises EvaluationError for a key that can be none."""
+    """`operand[?key]`: the optional of what is there. Raises EvaluationError for a key that can be none."""
     if type(operand) is Optional:
         if not operand.present:
             return NONE
