@@ -80,11 +80,15 @@ class CompileError(AdmitError):
 
 
 class EvaluationError(AdmitError):
-    """An expression that fails on its input. `str()` is cel-go's text; `span` the failing sub-expression, if known."""
+    """An expression that fails on its input. `str()` is cel-go's text; `span` the failing sub-expression, if known.
+
+    `cost` is what the evaluation has cost till then, where costs were counted.
+    """
 
     def __init__(self, message: str, span: Span | None = None) -> None:
         super().__init__(message)
         self.span = span
+        self.cost: int | None = None
 
 
 class RequestError(AdmitError):

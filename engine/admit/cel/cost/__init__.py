@@ -41,20 +41,28 @@ from admit.cel.cost.bounds import (
     exactly,
 )
 from admit.cel.cost.functions import rule
+from admit.cel.cost.model import LIMIT, CostModel, cost_model
 from admit.cel.env import Declarations
 from admit.cel.types import BOOL, DOUBLE, DURATION, DYN, INT, TIMESTAMP, UINT, Kind, Type
 from admit.cel.unify import unwrapped_optional
 
-__all__ = ["MOST", "Cost", "Path", "Sizes", "estimate", "unknown_sizes"]
+__all__ = ["LIMIT", "MOST", "Cost", "CostModel", "Path", "Sizes", "cost_model", "estimate", "unknown_sizes"]
 
 
 def unknown_sizes(path: Path, type: Type) -> None:
     """Nothing is known of any size."""
 
 
-def estimate(expr: Expr, within: Declarations, sizes: Sizes = unknown_sizes) -> Cost:
-    """What a checked expression costs, however deep it is."""
-    visit = _Estimator(within, sizes).visit
+def estimate(
+    expr: Expr, within: Declarations, sizes: Sizes = unknown_sizes, model: str | CostModel | None = None
+) -> Cost:
+    """What a checked expression costs, however deep it is; by default as in the rules of CustomResourceDefinitions.
+
+    Raises UsageError for a model that there is not.
+    """
+    if model is None and within.kubernetes is not None:
+        model = "kubernetes"
+    visit = _Estimator(cost_model(model, within), sizes).visit
     waiting: list[_Step] = []
     made = visit(expr)
     while True:
@@ -80,10 +88,10 @@ _SCALARS = frozenset(type.name for type in (BOOL, DOUBLE, DURATION, INT, TIMESTA
 
 
 class _Estimator:
-    def __init__(self, within: Declarations, sizes: Sizes) -> None:
+    def __init__(self, model: CostModel, sizes: Sizes) -> None:
         self.sizes = sizes
-        self.kubernetes = within.kubernetes is not None
-        self.presence = NONE if self.kubernetes else ONE
+        self.model = model
+        self.presence = exactly(model.presence)
         self.scopes: list[dict[str, Estimate]] = []
 
     def visit(self, node: Expr) -> Estimate | _Step:
@@ -169,7 +177,7 @@ class _Estimator:
         found: Cost | None = None
         path: Path = ()
         for overload in node.overloads:
-            own, result = rule(overload, self.kubernetes)(operands, self.sizes)
+            own, result = rule(overload, self.model)(operands, self.sizes)
             cost = own if cost is None else cost | own
             size = result if size is None else size if result is None else size | result
             if overload.id in _ELEMENTS:

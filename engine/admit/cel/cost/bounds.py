@@ -11,6 +11,8 @@ from admit.cel.ast import Expr
 from admit.cel.types import DYN, Kind, Type
 
 MOST = 2**64 - 1
+TRAVERSAL = 0.1  # of a code point or byte
+PATTERN = 0.25  # of a code point of a regular expression
 
 
 @dataclass(frozen=True, slots=True)

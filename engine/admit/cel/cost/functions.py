@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from admit.cel.ast import Literal
-from admit.cel.cost.bounds import ANY, MOST, NEW_LIST, NONE, ONE, Cost, Estimate, Sizes, exactly
+from admit.cel.cost.bounds import ANY, MOST, NEW_LIST, NONE, ONE, PATTERN, TRAVERSAL, Cost, Estimate, Sizes, exactly
+from admit.cel.cost.model import CostModel
 from admit.cel.library import Overload
 from admit.cel.types import BYTES, STRING, Type
 
@@ -18,9 +19,11 @@ Charge: TypeAlias = tuple[Cost, Cost | None]
 Rule: TypeAlias = Callable[[Operands, Sizes], Charge]
 
 
-def rule(overload: Overload, kubernetes: bool) -> Rule:
+def rule(overload: Overload, model: CostModel) -> Rule:
     """The rule of an overload, by its id or the name of its function; by default a call costs 1."""
-    rules = _KUBERNETES if kubernetes else _SPECIFICATION
+    if overload.id in model.calls:
+        return _fixed(model.calls[overload.id])
+    rules = _KUBERNETES if model.libraries else _SPECIFICATION
     return rules.get(overload.id) or rules.get(overload.function) or _constant
 
 
@@ -41,8 +44,6 @@ def replaced_size(text: Cost, old: Cost, new: Cost) -> Cost:
     return Cost(min(shortest, MOST), min(longest, MOST))
 
 
-_TRAVERSAL = 0.1  # a code point or byte
-_PATTERN = 0.25  # a code point of a regular expression
 _ADDRESS = Cost(4, 16)  # bytes
 _NAMED_FORMAT = 64  # of its text
 _NAMED_FORMAT_PATTERN = 128
@@ -57,12 +58,12 @@ _constant = _fixed(1)
 
 def _traverse(at: int, times: int = 1) -> Rule:
     """Reads one operand."""
-    return lambda operands, sizes: (operands[at].size.scaled(times * _TRAVERSAL), None)
+    return lambda operands, sizes: (operands[at].size.scaled(times * TRAVERSAL), None)
 
 
 def _copy(operands: Operands, sizes: Sizes) -> Charge:
     size = operands[0].size
-    return size.scaled(_TRAVERSAL), size
+    return size.scaled(TRAVERSAL), size
 
 
 # The standard library
@@ -70,12 +71,12 @@ def _copy(operands: Operands, sizes: Sizes) -> Charge:
 
 def _compare(operands: Operands, sizes: Sizes) -> Charge:
     most = min(operand.size.max for operand in operands)
-    return Cost(min(most, 1), most).scaled(_TRAVERSAL), None
+    return Cost(min(most, 1), most).scaled(TRAVERSAL), None
 
 
 def _concatenate(operands: Operands, sizes: Sizes) -> Charge:
     size = operands[0].size + operands[1].size
-    return size.scaled(_TRAVERSAL), size
+    return size.scaled(TRAVERSAL), size
 
 
 def _concatenate_lists(operands: Operands, sizes: Sizes) -> Charge:
@@ -88,22 +89,22 @@ def _in_list(operands: Operands, sizes: Sizes) -> Charge:
 
 def _contains(operands: Operands, sizes: Sizes) -> Charge:
     text, part = operands
-    return text.size.scaled(_TRAVERSAL) * part.size.scaled(_TRAVERSAL), None
+    return text.size.scaled(TRAVERSAL) * part.size.scaled(TRAVERSAL), None
 
 
 def _matches(operands: Operands, sizes: Sizes) -> Charge:
     text, pattern, *_ = operands
-    return (text.size + ONE).scaled(_TRAVERSAL) * pattern.size.scaled(_PATTERN), None
+    return (text.size + ONE).scaled(TRAVERSAL) * pattern.size.scaled(PATTERN), None
 
 
 def _encode(operands: Operands, sizes: Sizes) -> Charge:
     size = operands[0].size
-    return size.scaled(_TRAVERSAL), size * Cost(1, 4)
+    return size.scaled(TRAVERSAL), size * Cost(1, 4)
 
 
 def _decode(operands: Operands, sizes: Sizes) -> Charge:
     size = operands[0].size
-    return size.scaled(_TRAVERSAL), Cost(size.min // 4, size.max)
+    return size.scaled(TRAVERSAL), Cost(size.min // 4, size.max)
 
 
 # The strings extension
@@ -111,12 +112,12 @@ def _decode(operands: Operands, sizes: Sizes) -> Charge:
 
 def _quote(operands: Operands, sizes: Sizes) -> Charge:  # cel-go's size of an unbounded text quoted overflows
     size = operands[0].size
-    return size.scaled(_TRAVERSAL), size * Cost(1, 2) + Cost(2, 2)
+    return size.scaled(TRAVERSAL), size * Cost(1, 2) + Cost(2, 2)
 
 
 def _replace(operands: Operands, sizes: Sizes) -> Charge:
     text, old, new = (operand.size for operand in operands[:3])
-    return text.scaled(2 * _TRAVERSAL), replaced_size(text, old, new)
+    return text.scaled(2 * TRAVERSAL), replaced_size(text, old, new)
 
 
 def _split(operands: Operands, sizes: Sizes) -> Charge:
@@ -125,7 +126,7 @@ def _split(operands: Operands, sizes: Sizes) -> Charge:
     match [operand.node for operand in operands]:
         case (_, _, Literal(kind="int", value=count)):
             most = count if count >= 0 else MOST
-    return size.scaled(2 * _TRAVERSAL), Cost(0, most)
+    return size.scaled(2 * TRAVERSAL), Cost(0, most)
 
 
 def _join(operands: Operands, sizes: Sizes) -> Charge:
@@ -135,7 +136,7 @@ def _join(operands: Operands, sizes: Sizes) -> Charge:
         size = items.size * _element_size(items, items.type.params[0], sizes)
     if len(operands) > 1:
         size += operands[1].size * Cost(max(items.size.min - 1, 0), max(items.size.max - 1, 0))
-    return size.scaled(_TRAVERSAL), size
+    return size.scaled(TRAVERSAL), size
 
 
 def _element_size(items: Estimate, type: Type, sizes: Sizes) -> Cost:
@@ -156,7 +157,7 @@ def _scan(character: float) -> Rule:
             return items.size.scaled(character), None
         each, type = ONE, items.type.params[0]
         if type in (STRING, BYTES):
-            each += _element_size(items, type, sizes).scaled(_TRAVERSAL)
+            each += _element_size(items, type, sizes).scaled(TRAVERSAL)
         return items.size * each, None
 
     return scan
@@ -211,9 +212,9 @@ def _equals(operands: Operands, sizes: Sizes) -> Charge:
         if name in _SMALL:
             return ONE, None
         if name == "kubernetes.NamedFormat":
-            return Cost(1, _NAMED_FORMAT).scaled(_TRAVERSAL), None
+            return Cost(1, _NAMED_FORMAT).scaled(TRAVERSAL), None
         if name == "kubernetes.URL":
-            return Cost(1, 1 if right.known is None else right.known.max).scaled(_TRAVERSAL), None
+            return Cost(1, 1 if right.known is None else right.known.max).scaled(TRAVERSAL), None
     return _compare(operands, sizes)
 
 
@@ -224,23 +225,23 @@ def _find(operands: Operands, sizes: Sizes) -> Charge:
 
 def _contains_address(own: Cost, parsed: bool) -> Rule:
     """Compares addresses, the second of which may have to be read from text before."""
-    compared = (_ADDRESS + _ADDRESS).scaled(_TRAVERSAL) + own
+    compared = (_ADDRESS + _ADDRESS).scaled(TRAVERSAL) + own
     if not parsed:
         return lambda operands, sizes: (compared, None)
-    return lambda operands, sizes: (compared + operands[1].size.scaled(_TRAVERSAL), None)
+    return lambda operands, sizes: (compared + operands[1].size.scaled(TRAVERSAL), None)
 
 
 def _validate(operands: Operands, sizes: Sizes) -> Charge:
-    return operands[1].size.scaled(_TRAVERSAL).scaled(_NAMED_FORMAT_PATTERN * _PATTERN), None
+    return operands[1].size.scaled(TRAVERSAL).scaled(_NAMED_FORMAT_PATTERN * PATTERN), None
 
 
 def _select(operands: Operands, sizes: Sizes) -> Charge:
     """Reads a selector, a requirement for every two characters."""
     size = operands[1].size
-    return NEW_LIST + size.scaled(_TRAVERSAL) + size.scaled(0.5).scaled(50), None
+    return NEW_LIST + size.scaled(TRAVERSAL) + size.scaled(0.5).scaled(50), None
 
 
-_MASKED = _ADDRESS.scaled(_TRAVERSAL) + ONE
+_MASKED = _ADDRESS.scaled(TRAVERSAL) + ONE
 _SMALL = frozenset(
     (
         *("net.IP", "net.CIDR", "kubernetes.Quantity", "kubernetes.Semver"),
@@ -271,7 +272,7 @@ _KUBERNETES: Mapping[str, Rule] = {
     "replace": _replace,
     "split": _split,
     "join": _join,
-    **dict.fromkeys(("isSorted", "sum", "min", "max", "indexOf", "lastIndexOf"), _scan(_TRAVERSAL)),
+    **dict.fromkeys(("isSorted", "sum", "min", "max", "indexOf", "lastIndexOf"), _scan(TRAVERSAL)),
     "includes": _scan(1),
     "list_slice": _slice,
     "lists_range": _range,
@@ -279,7 +280,7 @@ _KUBERNETES: Mapping[str, Rule] = {
     **dict.fromkeys(("list_flatten", "list_flatten_int"), _flatten),
     "list_distinct": _pairs(2),
     **{f"list_{type}_sort": _pairs(2) for type in _SORTED},
-    **{f"list_{type}_sort": _pairs(2 + _TRAVERSAL) for type in (STRING, BYTES)},
+    **{f"list_{type}_sort": _pairs(2 + TRAVERSAL) for type in (STRING, BYTES)},
     **dict.fromkeys(("list_sets_contains_list", "list_sets_intersects_list"), _sets(1)),
     "list_sets_equivalent_list": _sets(2),
     **dict.fromkeys(("find", "findAll"), _find),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class IP(Exclusive):
     def equals(self, other: Value) -> bool | None:
         return (self.number, self.bits) == (other.number, other.bits) if isinstance(other, IP) else None
 
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.bits // 8
+
     def within(self, network: int, length: int) -> bool:
         """Whether so many of its first bits are the network's."""
         return (self.number ^ network) >> (self.bits - length) == 0
@@ -49,6 +55,11 @@ class CIDR(Exclusive):
         if not isinstance(other, CIDR):
             return None
         return self.length == other.length and self.address.equals(other.address)
+
+    @property
+    def size(self) -> int:
+        """Of the network's part, in bytes."""
+        return math.ceil(self.length / 8)
 
     def __str__(self) -> str:
         return f"{self.address}/{self.length}"
