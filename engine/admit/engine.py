@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import orjson
@@ -158,7 +158,7 @@ class Engine:
         """PARAMETERS of which those that are not used are null."""
         authorizer = requested = None
         if not uses.isdisjoint(AUTHORIZER):
-            authorizer = Authorizer(_user(request.user_info), cache(self.authorizer))
+            authorizer = Authorizer(_user(request.user_info), _once(self.authorizer))
             requested = request_resource(
                 authorizer,
                 request.request_resource.group,
@@ -426,6 +426,29 @@ class _Deciding:
 def _strongest(group: Group) -> Literal["Deny", "Warn", "Audit"]:
     actions = group.bound.binding.validation_actions
     return "Deny" if "Deny" in actions else "Warn" if "Warn" in actions else "Audit"
+
+
+def _once(authorize: Authorize) -> Authorize:
+    """The same, but asked each thing once, also where its answer is an error.
+
+    Raises EvaluationError, and RuntimeError for all else that it raises: a KeyError, say, would mean something in CEL.
+    """
+    answers: dict[Attributes, Verdict | str] = {}
+
+    def ask(attributes: Attributes) -> Verdict:
+        if attributes not in answers:
+            try:
+                answers[attributes] = authorize(attributes)
+            except EvaluationError as error:
+                answers[attributes] = str(error)
+            except Exception as error:
+                raise RuntimeError(f"the authorizer failed: {error}") from error
+        answer = answers[attributes]
+        if isinstance(answer, str):
+            raise EvaluationError(answer)
+        return answer
+
+    return ask
 
 
 def _user(info: Mapping[str, Any]) -> User:

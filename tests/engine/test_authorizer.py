@@ -95,6 +95,26 @@ def test_what_is_asked() -> None:
     assert [asked.subresource for asked in authorizer.asked] == ["", "ephemeralcontainers", ""]
 
 
+def test_what_it_raises() -> None:
+    """Asked once, whether CEL's `||` passes over the error or not; what is not meant for rules goes to the caller."""
+    asked: list[Attributes] = []
+
+    def authorize(attributes: Attributes) -> Verdict:
+        asked.append(attributes)
+        raise KeyError("user") if attributes.user.name == "jim" else admit.cel.EvaluationError("ask tomorrow")
+
+    rules = [
+        {"name": "may", "expression": "variables.may || false"},
+        {"expression": "variables.may || object.metadata.name == 'web'"},
+    ]
+    spec = {"validations": rules, "variables": [{"name": "may", "expression": MAY_USE}]}
+    engine = admit.load([policy(**spec)], authorizer=authorize)
+    message = "rule may failed to evaluate: ask tomorrow in \"authorizer.requestResource.check('use')\""
+    assert (engine.decide(POD).message, len(asked)) == (message, 1)
+    with pytest.raises(RuntimeError, match="the authorizer failed: 'user'"):
+        engine.decide(POD, user={"username": "jim"})
+
+
 ELSE = [
     (
         "authorizer.serviceAccount('shop', 'web').path('/x').check('get').reason()",
