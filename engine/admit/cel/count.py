@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
 from typing import TypeAlias
 
 from admit.cel.ast import (
@@ -37,6 +38,7 @@ from admit.cel.prepare import constants
 from admit.cel.values import Map, Optional, Value
 from admit.errors import EvaluationError
 
+_NO_PLANS: Mapping[str, Plan] = MappingProxyType({})
 _LAZY_SINCE = 32  # the minor from which the variables of folds are computed when they are first used
 _INDEXES = frozenset(("_[_]", "_[?_]", "_?._"))
 _SEARCHES = frozenset(("matches", "find", "findAll"))
@@ -67,6 +69,42 @@ class Plan:
             failed = error
         failed.cost = counter.cost
         raise failed.with_traceback(None)
+
+
+class Account(dict[str, Value]):
+    """Variables by name, and what the evaluations over them have cost together.
+
+    A definition is evaluated when it is first asked for, within a limit of its own; its error is kept as well.
+    """
+
+    def __init__(self, given: Mapping[str, Value], definitions: Mapping[str, Plan] = _NO_PLANS, limit: int = LIMIT):
+        super().__init__(given)
+        self.cost = 0
+        self._definitions = definitions
+        self._limit = limit
+        self._errors: dict[str, EvaluationError] = {}
+
+    def evaluate(self, plan: Plan) -> Value:
+        """The value of one more expression. Raises EvaluationError; its `cost` is that of this expression alone."""
+        try:
+            value, cost = plan.count(self, self._limit)
+        except EvaluationError as error:
+            self.cost += error.cost or 0
+            raise
+        self.cost += cost
+        return value
+
+    def __missing__(self, name: str) -> Value:
+        if name in self._errors:
+            raise self._errors[name]
+        if name not in self._definitions:
+            raise KeyError(name)
+        try:
+            value = self[name] = self.evaluate(self._definitions[name])
+        except EvaluationError as error:
+            self._errors[name] = error
+            raise
+        return value
 
 
 def plan(expr: Expr, within: Declarations, model: str | CostModel | None = None) -> Plan:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from admit.cel.ast import Expr
 from admit.cel.check import check
-from admit.cel.cost import Cost, estimate
+from admit.cel.cost import LIMIT, Cost, CostModel, estimate
+from admit.cel.cost import cost_model as model_named
+from admit.cel.count import Account, Plan, plan
 from admit.cel.emit import UNBOUND, Code, Unfit, emit, emit_exact
 from admit.cel.env import Declarations, declarations
-from admit.cel.evaluate import evaluate
 from admit.cel.fold import fold
 from admit.cel.parse import parse
 from admit.cel.types import DYN, Type
@@ -32,8 +34,18 @@ class Program(Protocol):
     type: Type
     cost: Cost
     code: Code
+    counted: Counted
 
     def __call__(self, *args: Value, **variables: Value) -> Value: ...
+
+
+class Counted(Protocol):
+    """The value, and what the evaluation has cost; by default within the API server's limit of one evaluation.
+
+    Raises EvaluationError with its `cost`, which is above the limit where that is the failure.
+    """
+
+    def __call__(self, limit: int = LIMIT, /, **variables: Value) -> tuple[Value, int]: ...
 
 
 class Environment:
@@ -41,7 +53,8 @@ class Environment:
     the language of the CEL specification, with further `libraries` of cel-go (lists, sets); and variables with their
     types in CEL's notation (`dyn`, `list(string)`).
 
-    Raises UsageError for a version or type that there is not.
+    `cost_model` is "kubernetes", "cel-go" or a CostModel: how costs are counted, by default as the API server counts
+    those of policies, or as cel-go does by itself. Raises UsageError for a version, type or model that there is not.
     """
 
     def __init__(
@@ -50,15 +63,17 @@ class Environment:
         variables: Mapping[str, str | Type] | None = None,
         container: str = "",
         libraries: Iterable[str] = (),
+        cost_model: str | CostModel | None = None,
     ) -> None:
         self.declarations = declarations(kubernetes, variables, container=container, libraries=libraries)
+        self.cost_model = cost_model and model_named(cost_model, self.declarations)
         for name in _PYTHONS & self.declarations.variables.keys():
             raise UsageError(f"a variable cannot be called {name}: Python has no parameter of that name")
 
     def compile(self, text: str | Source) -> Program:
         """The program of an expression. Raises CompileError with every issue of it."""
         checked = check(parse_in(self.declarations, text), self.declarations)
-        return link(checked, tuple(self.declarations.variables), self.declarations)
+        return link(checked, tuple(self.declarations.variables), self.declarations, model=self.cost_model)
 
 
 def parse_in(declarations: Declarations, text: str | Source) -> Expr:
@@ -78,16 +93,14 @@ def link(
     within: Declarations,
     name: str = "program",
     definitions: Mapping[str, Expr] = MappingProxyType({}),
+    model: str | CostModel | None = None,
 ) -> Program:
-    """The program of a checked expression: its fast form, over the reference evaluator as its exact form.
+    """The program of a checked expression: its fast form, over the counting evaluator as its exact form.
 
     `definitions` are variables that stand for expressions, each of those before it: lazy, computed once at most.
     """
 
-    def exact(**variables: Value) -> Value:
-        given = {name: value for name, value in variables.items() if value is not UNBOUND}
-        return evaluate(expr, _Activation(given, definitions, within) if definitions else given, within)
-
+    exact = _Exact(expr, definitions, within, model)
     try:
         folded = {variable: fold(definition, within) for variable, definition in definitions.items()}
         code = emit(fold(expr, within), parameters, exact, within.kubernetes, name, folded)
@@ -97,31 +110,41 @@ def link(
         program = load(code, expr.span)
     linked = cast(Program, program)
     linked.type = expr.type or DYN
-    linked.cost = estimate(expr, within)
+    linked.cost = estimate(expr, within, model=model)
+    linked.counted = exact.counted
     linked.code = code
     return linked
 
 
-class _Activation(dict[str, Value]):
-    """Variables by name; a definition is evaluated when it is first asked for, its error kept as well."""
+class _Exact:
+    """The exact form of a program, within the limit of costs."""
 
-    def __init__(self, given: Mapping[str, Value], definitions: Mapping[str, Expr], within: Declarations) -> None:
-        super().__init__(given)
-        self._definitions = definitions
-        self._within = within
-        self._errors: dict[str, EvaluationError] = {}
+    def __init__(
+        self, expr: Expr, definitions: Mapping[str, Expr], within: Declarations, model: str | CostModel | None
+    ) -> None:
+        self._expr, self._definitions = expr, definitions
+        self._plan = partial(plan, within=within, model=model)
 
-    def __missing__(self, name: str) -> Value:
-        if name in self._errors:
-            raise self._errors[name]
-        if name not in self._definitions:
-            raise KeyError(name)
+    @cached_property
+    def _plans(self) -> tuple[Plan, Mapping[str, Plan]]:
+        return self._plan(self._expr), {name: self._plan(expr) for name, expr in self._definitions.items()}
+
+    def __call__(self, **variables: Value) -> Value:
+        own, definitions = self._plans
+        return Account(_given(variables), definitions).evaluate(own)
+
+    def counted(self, limit: int = LIMIT, /, **variables: Value) -> tuple[Value, int]:
+        own, definitions = self._plans
+        account = Account(_given(variables), definitions, limit)
         try:
-            value = self[name] = evaluate(self._definitions[name], self, self._within)
+            return account.evaluate(own), account.cost
         except EvaluationError as error:
-            self._errors[name] = error
+            error.cost = account.cost
             raise
-        return value
+
+
+def _given(variables: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {name: value for name, value in variables.items() if value is not UNBOUND}
 
 
 def load(code: Code, span: Span) -> Callable[..., Any]:
