@@ -168,8 +168,8 @@ def test_a_warning_where_there_is_none() -> None:
     bound = {**HEAD, "kind": "PolicyBinding", "metadata": {"name": "b"}, "spec": binding}
     rules = [policy(validations=[{"expression": MAY_USE}, {"expression": f"!{MAY_USE}"}]), bound]
     _, faults = check(rules)
-    assert [(fault.warning, fault.message.partition(":")[0]) for fault in faults] == [
-        (True, "no authorizer was given")
+    assert [(fault.warning, fault.message.partition(";")[0]) for fault in faults] == [
+        (True, "this asks the authorizer")
     ] * 2
     assert check(rules, authorizer=Register())[1] == []
     assert check([policy(validations=PASSES)])[1] == []

@@ -70,7 +70,8 @@ def binding_faults(binding: Binding, document: Document) -> Iterator[Fault]:
 def unanswered(asking: Written) -> Iterator[Fault]:
     """A warning where something first asks the authorizer; for where there is none."""
     for node in _asking(asking):
-        yield Fault("no authorizer was given: this will fail, and failurePolicy decides", node.span, warning=True)
+        said = "this asks the authorizer; admit run and admit serve have none, so that failurePolicy decides"
+        yield Fault(said, node.span, warning=True)
         return
 
 
