@@ -14,6 +14,7 @@
 | cost | what an evaluation takes, in the units of the API server's budgets |
 | evaluate, fold | the reference evaluator, to the letter; constants computed beforehand |
 | quote, emit/, link | nodes to Python's `ast`, and that to a function |
+| manual | every operator, macro and function as people write it |
 """
 
 from __future__ import annotations
