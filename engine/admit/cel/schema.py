@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from admit.cel.escaping import KEYWORDS, escape
 from admit.cel.structured import FaultyList, MapList, Object, SetList, Unknown
@@ -26,6 +26,9 @@ from admit.cel.types import (
 )
 from admit.cel.values import Value
 from admit.errors import EvaluationError
+
+REQUEST: Final = 3 * 1024 * 1024
+"""Bytes that a request may have."""
 
 
 def declared(schema: Mapping[str, Any], name: str, resource: bool = False) -> tuple[Type, dict[str, dict[str, Type]]]:
@@ -90,6 +93,27 @@ def sizes(schema: Mapping[str, Any], resource: bool = False) -> Callable[[tuple[
         return None if at is None else _largest(at)
 
     return largest
+
+
+def smallest(schema: Mapping[str, Any]) -> int:
+    """The fewest bytes of a value in a request."""
+    match _embedded(schema):
+        case {"x-kubernetes-int-or-string": True}:
+            return 1
+        case {"type": "object", "properties": properties} if "additionalProperties" not in schema:
+            required = [(name, properties[name]) for name in schema.get("required", ()) if name in properties]
+            return 2 + sum(len(name) + smallest(inner) + 4 for name, inner in required if "default" not in inner)
+        case {"type": "string", "format": format} if format in _SMALLEST_FORMATTED:
+            return _SMALLEST_FORMATTED[format]
+        case {"type": kind}:
+            return _SMALLEST.get(kind, 2)
+        case _:
+            return 2
+
+
+def is_seen(schema: Mapping[str, Any]) -> bool:
+    """Whether CEL sees anything of the schema's values."""
+    return _declared(schema, "", {}) is not None
 
 
 def _date(text: str) -> Value:
@@ -250,7 +274,7 @@ _GO_TYPES: dict[type, str] = {
     list: "[]interface {}",
     dict: "map[string]interface {}",
 }
-_REQUEST = 3 * 1024 * 1024 - 2  # bytes of the largest string in a request: without its quotes
+_LONGEST = REQUEST - 2  # bytes of a string, list or map in a request: without its quotes or brackets
 _FORMATTED = {"date": 12, "date-time": 32, "duration": 32}
 _SMALLEST = {"boolean": 4, "integer": 1, "number": 1}
 _SMALLEST_FORMATTED = {"date": 12, "date-time": 21, "duration": 3}
@@ -275,35 +299,19 @@ def _largest(schema: Mapping[str, Any]) -> int:
     """The most code points (as bytes), bytes, items or entries of a value."""
     match schema:
         case {"type": "array", "items": items}:
-            return _limit(schema, "maxItems", _REQUEST // (_smallest(items) + 1))
+            return _limit(schema, "maxItems", _LONGEST // (smallest(items) + 1))
         case {"type": "object", "additionalProperties": Mapping() as items}:
-            return _limit(schema, "maxProperties", _REQUEST // (_smallest(items) + 6))
+            return _limit(schema, "maxProperties", _LONGEST // (smallest(items) + 6))
         case {"x-kubernetes-int-or-string": True} | {"type": "string"}:
             if (format := schema.get("format")) in _FORMATTED:
                 return _FORMATTED[format]
             if "maxLength" in schema:
                 return _limit(schema, "maxLength", 0) * (1 if format == "byte" else 4)
             values = [value for value in schema.get("enum", ()) if isinstance(value, str)]
-            return max((len(value.encode()) for value in values), default=_REQUEST)
+            return max((len(value.encode()) for value in values), default=_LONGEST)
         case _:
             return 0
 
 
 def _limit(schema: Mapping[str, Any], keyword: str, default: int) -> int:
     return max(int(schema.get(keyword, default)), 0)
-
-
-def _smallest(schema: Mapping[str, Any]) -> int:
-    """The fewest bytes of a value in a request."""
-    match _embedded(schema):
-        case {"x-kubernetes-int-or-string": True}:
-            return 1
-        case {"type": "object", "properties": properties} if "additionalProperties" not in schema:
-            required = [(name, properties[name]) for name in schema.get("required", ()) if name in properties]
-            return 2 + sum(len(name) + _smallest(inner) + 4 for name, inner in required if "default" not in inner)
-        case {"type": "string", "format": format} if format in _SMALLEST_FORMATTED:
-            return _SMALLEST_FORMATTED[format]
-        case {"type": kind}:
-            return _SMALLEST.get(kind, 2)
-        case _:
-            return 2
