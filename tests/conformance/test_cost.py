@@ -1,4 +1,4 @@
-"""Cost estimates against those of cel-go, of Kubernetes' libraries, and of rules in custom resource definitions."""
+"""Costs, estimated and counted, against those of cel-go, of Kubernetes' libraries and of the rules of CRDs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from admit.cel import CostModel, Program
 from admit.cel.check import check
 from admit.cel.cost import Cost, Path, Sizes, estimate
 from admit.cel.cost.functions import replaced_size
 from admit.cel.env import Declarations, declarations, parse_type
-from admit.cel.parse import parse
-from admit.cel.schema import declared, sizes
+from admit.cel.library.authorization import Authorizer, User, Verdict
+from admit.cel.link import link, parse_in
+from admit.cel.schema import declared, sizes, typed
 from admit.cel.types import BYTES, DOUBLE, INT, STRING, Type, object_type
+from admit.cel.values import decode
+from admit.errors import EvaluationError
 
 Case: TypeAlias = dict[str, Any]
 
 MESSAGE = object_type("google.expr.proto3.test.TestAllTypes")
+TYPES = {MESSAGE.name: {"single_int32": INT, "single_float": DOUBLE, "single_string": STRING}}
+AUTHORIZER = "authorizer"
+LIBRARIES = CostModel(libraries=True, presence=1, folding=False)
 
 
 class Lax(Declarations):
@@ -27,13 +34,18 @@ class Lax(Declarations):
     homogeneous = False
 
 
-def celgo(document: Mapping[str, Any]) -> Iterator[Case]:
+def estimated_by_celgo(document: Mapping[str, Any]) -> Iterator[Case]:
     for i, row in enumerate(document["estimated"]):
         yield {**row, "id": f"celgo_cost/{i:02} {row['name']}"}
 
 
+def counted_by_celgo(document: Mapping[str, Any]) -> Iterator[Case]:
+    for i, row in enumerate(document["runtime"]):
+        yield {**row, "id": f"celgo_cost/runtime/{i:02} {row['name']}"}
+
+
 def rules(document: Mapping[str, Any]) -> Iterator[Case]:
-    """The rules of both tables, each with its schema."""
+    """The rules of both tables of estimates, each with its schema."""
     for group in document["estimated"]:
         for i, row in enumerate(group["rules"]):
             id = f"crd_cost/{group['name']}/{i:02}"
@@ -48,23 +60,49 @@ def rules(document: Mapping[str, Any]) -> Iterator[Case]:
                     yield {"id": f"crd_cost/{row['name']}/{limits}", **case}
 
 
+def counted_rules(document: Mapping[str, Any]) -> Iterator[Case]:
+    for group in document["runtime"]:
+        for i, row in enumerate(group["rules"]):
+            known = {"schema": group["schema"], "object": group["object"]}
+            yield {"id": f"crd_cost/runtime/{group['name']}/{i:02}", **known, **row}
+
+
 def result_sizes(document: Mapping[str, Any]) -> Iterator[Case]:
     for row in document["result_size_tests"]:
         yield {**row, "id": f"result_size/{row['name']}"}
 
 
-@pytest.mark.cases("k8s-cel/celgo_cost.json", rows=celgo)
-def test_celgo(case: Case) -> None:
-    presence = case.get("options", {}).get("presence_test_has_cost", True)
-    types = {MESSAGE.name: {"single_int32": INT, "single_float": DOUBLE, "single_string": STRING}}
-    variables = {name: parse_type(full_name(type), {MESSAGE.name: MESSAGE}) for name, type in case["vars"].items()}
-    within = declarations(None if presence else "1.37", variables, types=types)
-    assert estimated(case["expr"], within, hinted(case.get("hints", {}))) == bounds(case)
+@pytest.mark.cases("k8s-cel/celgo_cost.json", rows=estimated_by_celgo)
+def test_estimates_of_celgo(case: Case) -> None:
+    within = celgo(case)
+    tree = check(parse_in(within, case["expr"]), within)
+    assert estimate(tree, within, hinted(case.get("hints", {})), model(case)) == Cost(*map(int, case["estimated"]))
+
+
+@pytest.mark.cases("k8s-cel/celgo_cost.json", rows=counted_by_celgo)
+def test_counts_of_celgo(case: Case) -> None:
+    program = compiled(case["expr"], celgo(case), model(case))
+    values = {name: decode(value) for name, value in case.get("in", {}).items()}
+    if "limit" in case:
+        with pytest.raises(EvaluationError) as caught:
+            program.counted(int(case["limit"]), **values)
+        assert str(caught.value) == case["expect"]
+    else:
+        assert program.counted(**values)[1] == int(case["runtime"])
 
 
 @pytest.mark.cases("k8s-cel/library_cost.json")
-def test_libraries(case: Case) -> None:
-    assert estimated(case["expr"], Lax(**vars(declarations("1.37", patches=True))), twelve) == bounds(case)
+def test_estimates_of_libraries(case: Case) -> None:
+    within = libraries()
+    tree = check(parse_in(within, case["expr"]), within)
+    assert estimate(tree, within, twelve) == Cost(*map(int, case["estimated"]))
+
+
+@pytest.mark.cases("k8s-cel/library_cost.json")
+def test_counts_of_libraries(case: Case) -> None:
+    program = compiled(case["expr"], libraries(), LIBRARIES)
+    allowing = Authorizer(User(""), lambda asked: Verdict(True))
+    assert program.counted(**{AUTHORIZER: allowing})[1] == int(case["runtime"])
 
 
 @pytest.mark.cases("k8s-cel/library_cost.json", rows=result_sizes)
@@ -75,23 +113,46 @@ def test_result_sizes(case: Case) -> None:
 
 
 @pytest.mark.cases("k8s-cel/crd_cost_stability.json", rows=rules)
-def test_rules(case: Case) -> None:
-    type, types = declared(case["schema"], "selfType")
-    within = declarations("1.37", {"self": type, "oldSelf": type}, types=types)
-    most = estimated(case["rule"], within, sizes(case["schema"])).max
+def test_estimates_of_rules(case: Case) -> None:
+    within = of_schema(case["schema"])
+    tree = check(parse_in(within, case["rule"]), within)
+    most = estimate(tree, within, sizes(case["schema"])).max
     assert most >= case["least"] if "least" in case else most == case["max"]
+
+
+@pytest.mark.cases("k8s-cel/crd_cost_stability.json", rows=counted_rules)
+def test_counts_of_rules(case: Case) -> None:
+    program = compiled(case["rule"], of_schema(case["schema"], resource=True), None)
+    value = typed(case["schema"], case["object"], resource=True)
+    assert program.counted(self=value) == (True, int(case["runtime_cost"]))
+
+
+def compiled(text: str, within: Declarations, model: CostModel | None) -> Program:
+    return link(check(parse_in(within, text), within), tuple(within.variables), within, model=model)
+
+
+def celgo(case: Case) -> Declarations:
+    variables = {name: parse_type(full_name(type), {MESSAGE.name: MESSAGE}) for name, type in case["vars"].items()}
+    return declarations(None, variables, types=TYPES)
+
+
+def model(case: Case) -> CostModel:
+    presence = int(case.get("options", {}).get("presence_test_has_cost", True))
+    return CostModel(libraries=False, presence=presence, folding=False, calls={"timestamp_to_year": 7})
+
+
+def libraries() -> Declarations:
+    variables = {AUTHORIZER: "kubernetes.authorization.Authorizer"}
+    return Lax(**vars(declarations("1.37", variables, patches=True)))
+
+
+def of_schema(schema: Mapping[str, Any], resource: bool = False) -> Declarations:
+    type, types = declared(schema, "selfType", resource)
+    return declarations("1.37", {"self": type, "oldSelf": type}, types=types)
 
 
 def full_name(type: str) -> str:
     return re.sub(r"\b(timestamp|duration)\b", lambda name: f"google.protobuf.{name[0].capitalize()}", type)
-
-
-def estimated(text: str, within: Declarations, known: Sizes) -> Cost:
-    return estimate(check(parse(text), within), within, known)
-
-
-def bounds(case: Case) -> Cost:
-    return Cost(*map(int, case["estimated"]))
 
 
 def hinted(hints: Mapping[str, str]) -> Sizes:

@@ -8,7 +8,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from admit.cel import Program
 from admit.cel.check import check
+from admit.cel.cost import LIMIT
 from admit.cel.env import Declarations, admission
 from admit.cel.evaluate import evaluate
 from admit.cel.library.authorization import Attributes, Authorizer, User, Verdict, request_resource
@@ -35,16 +37,52 @@ def expressions(document: Mapping[str, Any]) -> Iterator[Case]:
             yield {**row, **each, "id": f"{row['id']}/{i}"}
 
 
-@pytest.mark.cases("k8s-cel/admission_condition.json", rows=expressions)
+def budgets(document: Mapping[str, Any]) -> Iterator[Case]:
+    yield from document["cost_budget"]
+
+
+def is_limited(case: Case) -> bool:
+    return "per_call_limit" in case
+
+
+@pytest.mark.cases("k8s-cel/admission_condition.json", rows=expressions, where=lambda case: not is_limited(case))
 def test_evaluator(case: Case) -> None:
     within, values = _declarations(case), _values(case)
     _verify(case, lambda: evaluate(check(parse_in(within, case["expr"]), within), values, within))
 
 
-@pytest.mark.cases("k8s-cel/admission_condition.json", rows=expressions)
+@pytest.mark.cases("k8s-cel/admission_condition.json", rows=expressions, where=lambda case: not is_limited(case))
 def test_generated_code(case: Case) -> None:
-    within, values = _declarations(case), _values(case)
-    _verify(case, lambda: link(check(parse_in(within, case["expr"]), within), tuple(values), within)(**values))
+    values = _values(case)
+    _verify(case, lambda: _program(case["expr"], case)(**values))
+
+
+@pytest.mark.cases("k8s-cel/admission_condition.json", rows=expressions)
+def test_counted(case: Case) -> None:
+    limit = case.get("per_call_limit", LIMIT)
+    _verify(case, lambda: _program(case["expr"], case).counted(limit, **_values(case))[0])
+
+
+@pytest.mark.cases("k8s-cel/admission_condition.json", rows=budgets)
+def test_budgets(case: Case) -> None:
+    case = {"authorizer": {"default": {"decision": "Deny"}}, **case}
+    left, errors = int(case["budget"]), ""
+    for text in case["expressions"]:
+        try:
+            _, cost = _program(text, {**case, "expr": text}).counted(**_values({**case, "expr": text}))
+        except EvaluationError as error:
+            errors, cost = f"{errors}{error}", error.cost or 0
+        left -= cost
+    expected = case["expect"]
+    assert (left < 0) is expected["exceed_budget"]
+    assert expected.get("some_result_error_contains", "") in errors
+    if "remaining_budget" in expected:
+        assert left == int(expected["remaining_budget"])
+
+
+def _program(text: str, case: Case) -> Program:
+    within = _declarations(case)
+    return link(check(parse_in(within, text), within), tuple(within.variables), within)
 
 
 def _declarations(case: Case) -> Declarations:

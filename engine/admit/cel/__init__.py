@@ -13,6 +13,7 @@
 | prepare | what is computed without input, and may fail |
 | cost | what an evaluation takes, in the units of the API server's budgets |
 | evaluate, fold | the reference evaluator, to the letter; constants computed beforehand |
+| count | the evaluator again, which counts what that costs |
 | quote, emit/, link | nodes to Python's `ast`, and that to a function |
 | manual | every operator, macro and function as people write it |
 """
@@ -23,14 +24,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from admit.cel.cost import CostModel
     from admit.cel.link import Environment, Program
     from admit.cel.values import decode, encode
     from admit.errors import CompileError, EvaluationError
 
-__all__ = ["CompileError", "Environment", "EvaluationError", "Program", "decode", "encode"]
+__all__ = ["CompileError", "CostModel", "Environment", "EvaluationError", "Program", "decode", "encode"]
 
 _HOMES = {
     **dict.fromkeys(("CompileError", "EvaluationError"), "admit.errors"),
+    "CostModel": "admit.cel.cost",
     **dict.fromkeys(("Environment", "Program"), "admit.cel.link"),
     **dict.fromkeys(("decode", "encode"), "admit.cel.values"),
 }
