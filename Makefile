@@ -24,9 +24,11 @@ check: $(VENV)/.dev  ## lint, format, types, and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
 
-fuzz: $(VENV)/.dev  ## random expressions: generated code, the evaluator, the API server's own CEL (needs Go); EXAMPLES=N, SEED=N
-	@ADMIT_FUZZ=$(or $(EXAMPLES),50000) ADMIT_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -n auto -rP tests/cel/test_differential.py
-	@$(BIN)/python -m tests.oracle.compare $(EXAMPLES) $(if $(SEED),--seed $(SEED))
+fuzz: $(VENV)/.dev  ## random texts and expressions: generated code, the evaluator, the API server's CEL (needs Go); EXAMPLES=N, SEED=N
+	@seed=$(or $(SEED),$$(date +%s)); echo "seed $$seed" \
+	&& ADMIT_FUZZ=$(EXAMPLES) ADMIT_FUZZ_SEED=$$seed $(BIN)/python -m pytest -n auto --hypothesis-seed=$$seed \
+		tests/cel/test_any_input.py tests/cel/test_differential.py \
+	&& $(BIN)/python -m tests.oracle.compare $(EXAMPLES) --seed $$seed
 
 bench: $(VENV)/.bench  ## expressions, rule sets and the server, side by side with their peers
 	@$(BIN)/python bench/cel.py

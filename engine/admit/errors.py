@@ -4,6 +4,7 @@
     ├── RuleSetError            a rule set that cannot be loaded: every fault of it, each with its place
     ├── CompileError            an expression that does not compile: every issue of it, printed as cel-go prints it
     ├── EvaluationError         an expression that fails on its input; str() is cel-go's text alone
+    │   └── StatusError         a failure of a patch that an API server answers itself, whatever the failurePolicy
     ├── RequestError            a request that cannot be read: malformed, of the wrong kind, without a resource
     └── UsageError              a flag, a path or an argument of a call that is not possible
 
@@ -72,11 +73,15 @@ class Issue:
 
 
 class CompileError(AdmitError):
-    """An expression that does not compile; `issues` in the order of their places."""
+    """An expression that does not compile; `issues` in the order of their places, the first MOST that were found."""
+
+    MOST = 100
 
     def __init__(self, issues: Sequence[Issue]) -> None:
-        self.issues = tuple(issues)
-        super().__init__("\n".join(map(str, self.issues)))
+        self.issues = tuple(sorted(issues[: self.MOST], key=lambda issue: issue.span.at))
+        more = len(issues) - len(self.issues)
+        rest = [f"{more} more errors were truncated"] if more else []
+        super().__init__("\n".join((*map(str, self.issues), *rest)))
 
 
 class EvaluationError(AdmitError):
@@ -89,6 +94,14 @@ class EvaluationError(AdmitError):
         super().__init__(message)
         self.span = span
         self.cost: int | None = None
+
+
+class StatusError(EvaluationError):
+    """A failure that an API server answers with a Status of this `code`, whatever the failurePolicy is."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class RequestError(AdmitError):

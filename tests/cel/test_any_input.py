@@ -1,4 +1,4 @@
-"""Whatever the text: a value, or an error of CEL's own, in bounded time. `ADMIT_FUZZ=N` makes it N texts of each kind."""
+"""Whatever the text: a value or an error of CEL's own, in bounded time. `ADMIT_FUZZ=N`: N texts of each kind."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ COUNT = int(os.environ.get("ADMIT_FUZZ") or 300)
 ENVIRONMENTS = [Environment(version, VARIABLES) for version in ("1.28", "1.36", None)]
 MANY = settings(max_examples=COUNT, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-TOKENS = r"""
+SOUP = r"""
 object i u d s b l m x f has all map for in true null 1 2u 1.5 .5 -1 'a' b'a' r'\' '''a''' "\n" '\q' ` `a-b`
 ( ( ( [ [ { ) ] } . .? [? , : ? + - * / % ! == != < >= && || = & | @ // \ é 0x 1e999 9223372036854775808
 .i .k .o .c.all(x, .k.map(x, .exists(x,x, .transformMapEntry(i,x,{ .sortBy(x, .filter(x, .optMap(x, has(object.c size(
 dyn( type( int( string( timestamp( duration( quantity( .format([ optional.of( .orValue( '%s' .value() .reverse() .join()
 .split('') 'x'.matches( math.greatest( cel.block([ cel.index( cel.bind(x, M{ {a: google.protobuf.Struct{
-""".split()
+"""
+TOKENS = SOUP.split()
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 

@@ -280,6 +280,13 @@ def test_an_error_shows_its_line() -> None:
     ]
 
 
+def test_of_many_errors_the_first_hundred_are_shown() -> None:
+    with pytest.raises(CompileError) as caught:
+        parse(f"[{'for, ' * 150}]")
+    assert len(caught.value.issues) == 100
+    assert str(caught.value).endswith("^\n50 more errors were truncated")
+
+
 DEPTHS = [
     ("[", "a", "]"),
     ("(", "a", ")"),

@@ -62,7 +62,6 @@ from admit.cel.unify import Substitution, TypeTooLarge, equivalent, is_dyn, more
 from admit.errors import CompileError, EvaluationError, Issue
 from admit.source import Span
 
-_MAX_ISSUES = 100
 _MACROS_OF_TWO_VARIABLES = frozenset(
     ("all", "exists", "exists_one", "existsOne", "transformList", "transformMap", "transformMapEntry")
 )
@@ -91,7 +90,7 @@ def check(expr: Expr, declarations: Declarations, result: Type | tuple[Type, ...
             expected = str(allowed[0]) if len(allowed) == 1 else f"one of [{' '.join(map(str, allowed))}]"
             checker.report(expr.span, f"must evaluate to {expected} but got {checked.type}")
     if checker.issues:
-        raise CompileError(sorted(checker.issues, key=lambda issue: issue.span.at))
+        raise CompileError(checker.issues)
     return checked
 
 
@@ -117,8 +116,7 @@ class _Checker:
         self.issues: list[Issue] = []
 
     def report(self, span: Span, message: str) -> None:
-        if len(self.issues) < _MAX_ISSUES:
-            self.issues.append(Issue(message, span))
+        self.issues.append(Issue(message, span))
 
     def visit(self, node: Expr) -> Expr | _Step:
         match node:
@@ -498,7 +496,7 @@ class _Checker:
             node, exempt = pending.pop()
             if isinstance(node, Call):
                 exempt = exempt or node.function == "format"
-                if self.declarations.checked_literals:
+                if node.function in self.declarations.checked_literals:
                     self._try_literal(node)
                 if self.declarations.checked_formats:
                     self._try_format(node)
@@ -521,11 +519,11 @@ class _Checker:
                 pass
 
     def _try_literal(self, node: Call) -> None:
-        """Reports a literal that is no duration, timestamp or pattern; of `matches(a, b)`, as cel-go, `a` is tried."""
+        """Reports a literal that is no duration, address or the like; of `matches(a, b)`, as cel-go, `a` is tried."""
         match node:
             case Call("matches", (Literal(kind="string", value=pattern) as argument, *_)):
                 attempt = partial(regex.compile, pattern)
-            case Call("duration" | "timestamp" as function, (Literal(value=value) as argument,)):
+            case Call(function, (Literal(value=value) as argument,)):
                 attempt = partial(dispatch, function, (value,), self.declarations.kubernetes)
             case _:
                 return

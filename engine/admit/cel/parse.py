@@ -138,7 +138,7 @@ class _Reader:
             if len(self.tokens) > MAX_DEPTH and not self.issues:
                 self._check_depth(node)
         if self.issues:
-            raise CompileError(sorted(self.issues, key=lambda issue: issue.span.at)) from None
+            raise CompileError(self.issues) from None
         return node
 
     def _check_depth(self, node: Expr) -> None:
