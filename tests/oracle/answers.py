@@ -10,12 +10,15 @@ from typing import Any, TypeAlias
 
 from admit.admission.native import native
 from admit.cel import Environment, decode, encode
+from admit.cel.cost import MOST
 from admit.errors import CompileError, EvaluationError
 
 from ..cel.expressions import VARIABLES
 
 Answer: TypeAlias = Mapping[str, Any]
-"""`value`, `error` or `compile_error` (of ours, a fault: `crash`); and the checked `type`, where it compiles."""
+"""`value`, `error` or `compile_error` (of ours, a fault: `crash`); the checked `type`, where it compiles; the `cost` of a
+value.
+"""
 
 MINOR = 36
 
@@ -52,13 +55,16 @@ def answer(example: Example) -> Answer:
     except Exception as error:  # noqa: BLE001 - none of CEL's: it is reported, with the expression
         return {**known, "crash": repr(error)}
     try:
-        return {**known, "value": encode(value)}
+        counted, cost = program.counted(MOST, **given)
+        if encode(counted) != encode(value):
+            return {**known, "crash": f"{encode(value)}, and {encode(counted)} where costs are counted"}
+        return {**known, "value": encode(value), "cost": cost}
     except EvaluationError:  # it has no encoding
-        return {**known, "value": None}
+        return {**known, "value": None, "cost": cost}
 
 
 def difference(ours: Answer, theirs: Answer) -> str | None:
-    """In what two answers differ: `verdict`, `value`, `type`, `text`; the gravest of them.
+    """In what two answers differ: `verdict`, `value`, `type`, `cost`, `text`; the gravest of them.
 
     `panic`: ours is a value, where cel-go has a fault of its own; with any failure of ours that is no difference.
     """
@@ -71,6 +77,8 @@ def difference(ours: Answer, theirs: Answer) -> str | None:
         return "value"
     if ours.get("type") != theirs.get("type"):
         return "type"
+    if verdict == "value" and "cost" in theirs and ours["cost"] != theirs["cost"]:
+        return "cost"
     if verdict != "value" and not _same_text(ours[verdict], theirs[verdict]):
         return "text"
     return None

@@ -172,7 +172,7 @@ class _Planner:
         root: Expr = node
         while (holder := _holder(root)) is not None:
             root = holder
-        own = 0 if isinstance(root, Call) and root.function == "_?_:_" else 1
+        own = 0 if _is_conditional(root) else 1
         if isinstance(node, Select) and node.test:
             own += self.model.presence - 1
         self.heads[id(node)] = own
@@ -213,6 +213,10 @@ def _holder(node: Expr) -> Expr | None:
         case Call(function=function, args=(operand, _)) if function in _INDEXES:
             return operand
     return None
+
+
+def _is_conditional(node: Expr) -> bool:
+    return isinstance(node, OptMap) or (isinstance(node, Call) and node.function == "_?_:_")
 
 
 def _is_set(node: Call) -> bool:

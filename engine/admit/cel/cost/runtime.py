@@ -130,7 +130,7 @@ _CHANGED: Mapping[str, _Sum] = {
 
 
 def _made_list(size: int, factor: float = 1) -> int:
-    return int(size * (1 if factor < 0 else factor)) + 11
+    return int(float(size) * (1 if factor < 0 else factor)) + 11
 
 
 def _result_made(operands: Sequence[Value], result: Value) -> int:
