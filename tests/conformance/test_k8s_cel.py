@@ -23,12 +23,15 @@ Case: TypeAlias = dict[str, Any]
 MESSAGES = {"google.expr.proto2.test.ExampleType": {"name": STRING}}
 MORE_MESSAGES = {"ext.TestAllTypes": {"PbVal": object_type("test.TestAllTypes")}, "test.TestAllTypes": {}}
 ENVIRONMENTS: Mapping[str, Mapping[str, Any]] = {
+    "celgo_bindings": {},
     "celgo_comprehensions": {"libraries": ("lists",)},
     "celgo_encoders": {},
     "celgo_formatting_v1": {"kubernetes": "1.32", "types": MORE_MESSAGES},
     "celgo_formatting_v2": {"types": MORE_MESSAGES},
     "celgo_lists": {"libraries": ("lists",), "container": "google.expr.proto2.test", "types": MESSAGES},
     "celgo_math": {},
+    "celgo_network": {"libraries": ("network",)},
+    "celgo_regex": {"libraries": ("regex",)},
     "celgo_sets": {"libraries": ("sets",)},
     "library_cidr": {"kubernetes": "1.37"},
     "library_format": {"kubernetes": "1.37"},
@@ -56,7 +59,10 @@ def _declarations(case: Case) -> Declarations:
     """Ids begin with the file's name, without its prefix."""
     name = case["id"].partition("/")[0]
     (options,) = (options for file, options in ENVIRONMENTS.items() if file.partition("_")[2] == name)
-    within = declarations(variables=dict.fromkeys(case.get("in", {}), "dyn") | case.get("vars", {}), **options)
+    variables = dict.fromkeys(case.get("in", {}), "dyn") | case.get("vars", {})
+    if "$container" in variables:
+        options = {**options, "container": variables.pop("$container")}
+    within = declarations(variables=variables, **options)
     return (
         _Untried(*(getattr(within, each.name) for each in fields(within))) if "no_format_validator" in case else within
     )
@@ -76,6 +82,8 @@ def _verify(case: Case, evaluated: Callable[[], Value]) -> None:
     match case["expect"]:
         case {"value": expected}:
             assert encode(evaluated()) == encode(decode(expected))
+        case {"compile": "ok"}:
+            evaluated()
         case {"runtime_error": message}:
             assert _failure(evaluated, EvaluationError) == message
         case {"runtime_error_contains": part}:

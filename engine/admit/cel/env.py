@@ -68,9 +68,11 @@ class Declarations:
         return self.kubernetes is not None and self.kubernetes >= 29
 
     @property
-    def checked_literals(self) -> bool:
-        """Literal arguments of duration, timestamp and matches are tried by the checker."""
-        return self.kubernetes is not None and self.kubernetes >= 29
+    def checked_literals(self) -> frozenset[str]:
+        """The functions whose literal arguments are tried by the checker."""
+        if self.kubernetes is None:
+            return frozenset(("ip", "cidr") if "network" in self.libraries else ())
+        return frozenset(("duration", "timestamp", "matches") if self.kubernetes >= 29 else ())
 
     @property
     def checked_formats(self) -> bool:

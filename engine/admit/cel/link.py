@@ -50,8 +50,8 @@ class Counted(Protocol):
 
 class Environment:
     """What expressions may mention: the API server's language of a Kubernetes minor version, or, without one,
-    the language of the CEL specification, with further `libraries` of cel-go (lists, sets); and variables with their
-    types in CEL's notation (`dyn`, `list(string)`).
+    the language of the CEL specification, with further `libraries` of cel-go (lists, network, regex, sets); and
+    variables with their types in CEL's notation (`dyn`, `list(string)`).
 
     `cost_model` is "kubernetes", "cel-go" or a CostModel: how costs are counted, by default as the API server counts
     those of policies, or as cel-go does by itself. Raises UsageError for a version, type or model that there is not.
@@ -129,7 +129,7 @@ class _Exact:
     def _plans(self) -> tuple[Plan, Mapping[str, Plan]]:
         return self._plan(self._expr), {name: self._plan(expr) for name, expr in self._definitions.items()}
 
-    def __call__(self, **variables: Value) -> Value:
+    def __call__(self, /, **variables: Value) -> Value:
         own, definitions = self._plans
         return Account(_given(variables), definitions).evaluate(own)
 

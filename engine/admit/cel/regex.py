@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import combinations, groupby
+from itertools import combinations, groupby, islice
 from typing import Any, Literal, TypeAlias
 
 import re2
@@ -57,25 +57,33 @@ def plan(pattern: str) -> Matcher:
 def find_all(text: str, pattern: str, most: int = -1) -> list[str]:
     """What the pattern matches, from left to right, at most so many if the number is not negative.
 
-    As in Go, nothing is no match where the one before ends. Raises EvaluationError with Go's text.
+    Raises EvaluationError with Go's text.
     """
-    compiled, octets = _re2_compiled(pattern), encoded(text)
-    found: list[str] = []
+    found = matches(_re2_compiled(pattern), encoded(text))
+    return [match.group().decode() for match in islice(found, most if most >= 0 else None)]
+
+
+def capturing(pattern: str) -> Any:
+    """The pattern, as RE2 has it compiled, with its groups. Raises EvaluationError with Go's text."""
+    return _re2_compiled(pattern, capture=True)
+
+
+def matches(compiled: Any, octets: bytes) -> Iterator[Any]:
+    """RE2's matches, from left to right; as in Go, nothing is no match where the one before ends."""
     at, last = 0, -1
-    while at <= len(octets) and len(found) != most and (span := _first(compiled, octets, at)):
-        start, end = span
-        if start != end or start != last:
-            found.append(octets[start:end].decode())
-        at, last = end + (start == end), end
-    return found
-
-
-def _first(compiled: Any, octets: bytes, at: int) -> tuple[int, int] | None:
-    """Where the pattern first matches; not in the middle of a character, where RE2 finds a \\B and Go does not."""
-    while match := compiled.search(octets, at):
+    while at <= len(octets) and (match := _first(compiled, octets, at)):
         start, end = match.span()
+        if start != end or start != last:
+            yield match
+        at, last = end + (start == end), end
+
+
+def _first(compiled: Any, octets: bytes, at: int) -> Any:
+    """The first match, or None; not in the middle of a character, where RE2 finds a \\B and Go does not."""
+    while match := compiled.search(octets, at):
+        start = match.start()
         if start == len(octets) or octets[start] & 0xC0 != 0x80:
-            return start, end
+            return match
         at = start + 1
     return None
 
@@ -110,12 +118,12 @@ def _re2_search(pattern: str) -> Callable[[str], bool]:
 
 
 @lru_cache(maxsize=128)
-def _re2_compiled(pattern: str) -> Any:
+def _re2_compiled(pattern: str, capture: bool = False) -> Any:
     if "\\C" in re.sub(r"\\Q.*?(\\E|\Z)|\\[^C]", "", pattern, flags=re.DOTALL):  # Go has no \C
         raise EvaluationError("error parsing regexp: invalid escape sequence: `\\C`")
     options = re2.Options()
     options.log_errors = False
-    options.never_capture = True  # nobody asks for groups, and the time for all of them is quadratic
+    options.never_capture = not capture  # the time for all the groups is quadratic
     try:
         return re2.compile(encoded(pattern), options)
     except re2.error as error:

@@ -55,7 +55,7 @@ class Overload:
     fails: tuple[tuple[str, str], ...] = ()
 
 
-EXTENSIONS = frozenset(("lists", "sets"))
+EXTENSIONS = frozenset(("lists", "network", "regex", "sets"))
 """Libraries of cel-go that the CEL specification's environment has only if asked to."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Value])
@@ -169,7 +169,8 @@ _MODULES = (  # these import this one
     *("standard", "optional", "extensions", "formatting", "lists", "sets", "jsonpatch"),
     *("addresses", "authorization", "encoders", "formats", "math", "quantity", "regexes", "semver", "urls"),
 )
-_SPECIFICATION = frozenset(("standard", "optional", "strings", "addresses"))
+_SPECIFICATION = frozenset(("standard", "optional", "strings", "addresses", "lists", "sets"))
+"""Of Kubernetes' libraries those that the CEL specification's environment has as well, some only if asked to."""
 _declared: list[Overload] = []
 
 
@@ -179,8 +180,7 @@ def _known(kubernetes: int | None) -> Mapping[str, tuple[Overload, ...]]:
     for module in _MODULES:
         import_module(f"{__name__}.{module}")
     if kubernetes is None:
-        libraries = _SPECIFICATION | EXTENSIONS
-        ordinary = [o for o in _declared if o.since is not None and o.until is None and o.library in libraries]
+        ordinary = [o for o in _declared if o.since is not None and o.until is None and o.library in _SPECIFICATION]
         chosen = {o.id: o for o in (*ordinary, *(o for o in _declared if o.since is None))}.values()
     else:
         chosen = {o.id: o for o in _declared if o.since is not None and _holds(o, kubernetes)}.values()

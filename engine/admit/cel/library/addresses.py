@@ -211,6 +211,22 @@ def contains_ip_text(network: CIDR, text: str) -> bool:
         raise EvaluationError("no such overload") from None
 
 
+@overload(
+    "net.CIDR.containsIP(string) -> bool",
+    "cidr('10.0.0.0/8').containsIP('10.1.2.3')",
+    id="cidr_contains_ip_string",
+    library="addresses",
+    since=None,
+    fails={
+        "cidr('10.0.0.0/8').containsIP('x')": 'IP Address "x" parse error during conversion from string: '
+        'ParseAddr("x"): unable to parse IP'
+    },
+)
+def contains_address_of(network: CIDR, text: str) -> bool:
+    """Whether the address of the text is in the network."""
+    return contains_ip(network, ip(text))
+
+
 @address_overload(
     "net.CIDR.containsIP(net.IP) -> bool", "!cidr('10.0.0.0/8').containsIP(ip('::1'))", id="cidr_contains_ip_ip"
 )
@@ -260,6 +276,18 @@ def masked(network: CIDR) -> CIDR:
     own = network.address
     rest = own.bits - network.length
     return CIDR(IP(own.number >> rest << rest, own.bits), network.length)
+
+
+@overload(
+    "net.CIDR.isMask() -> bool",
+    "cidr('10.0.0.0/8').isMask() && !cidr('10.0.0.1/8').isMask()",
+    id="cidr_is_mask",
+    library="network",
+    since=None,
+)
+def is_mask(network: CIDR) -> bool:
+    """Whether no bits but the network's are set."""
+    return masked(network) == network
 
 
 # Reading them, with errors in Go's words
