@@ -115,6 +115,29 @@ def test_what_it_raises() -> None:
         engine.decide(POD, user={"username": "jim"})
 
 
+TWICE, THRICE = (" && ".join([MAY_USE] * times) for times in (2, 3))
+# what a validation asks, of how many containers: whether that is within the API server's limit of an expression
+COSTS = [
+    ({"expression": TWICE}, 9, True),
+    ({"expression": THRICE}, 0, False),
+    ({"expression": f"containers.all(c, {MAY_USE})"}, 2, True),
+    ({"expression": f"containers.all(c, {MAY_USE})"}, 3, False),
+    ({"forEach": {"c": "containers"}, "expression": MAY_USE}, 3, False),
+    ({"expression": "containers.all(c, variables.may)"}, 9, True),
+    ({"expression": f"size(containers) < 9 || {THRICE}"}, 8, True),
+]
+
+
+@pytest.mark.parametrize("rule, containers, within", COSTS)
+def test_what_it_costs(rule: dict[str, Any], containers: int, within: bool) -> None:
+    variables = [{"name": "may", "expression": MAY_USE}]
+    rules = [rule, {"expression": MAY_USE}, {"expression": "variables.may"}]
+    engine = admit.load([policy(validations=rules, variables=variables)], authorizer=Register())
+    pod = {**POD, "spec": {"containers": [{"name": "a"}] * containers}}
+    message = engine.decide(pod, user={"username": "ann"}).message
+    assert ("operation cancelled: actual cost limit exceeded" in message, message == "") == (not within, within)
+
+
 ELSE = [
     (
         "authorizer.serviceAccount('shop', 'web').path('/x').check('get').reason()",

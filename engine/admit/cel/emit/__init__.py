@@ -9,12 +9,25 @@ from types import MappingProxyType
 from typing import Any
 
 from admit.cel.ast import Expr
+from admit.cel.emit.bounds import affordable
 from admit.cel.emit.emitter import Emitter, far_return
 from admit.cel.emit.frame import SURPRISES, UNBOUND, Exit, Unfit
 from admit.cel.quote import quote, statements
 from admit.source import Span
 
-__all__ = ["SURPRISES", "UNBOUND", "Code", "Emitter", "Exit", "Unfit", "emit", "emit_exact", "far_return", "function"]
+__all__ = [
+    "SURPRISES",
+    "UNBOUND",
+    "Code",
+    "Emitter",
+    "Exit",
+    "Unfit",
+    "affordable",
+    "emit",
+    "emit_exact",
+    "far_return",
+    "function",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,7 @@ def emit(
     `definitions`: variables that stand for expressions; `kubernetes`: the minor whose functions are called. Raises
     Unfit where the expression has no fast form.
     """
+    affordable(expr, *definitions.values())
     emitter = Emitter(parameters, kubernetes)
     for variable, definition in definitions.items():
         emitter.define(variable, definition)

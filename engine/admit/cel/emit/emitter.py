@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Literal, MapExpr, Node, OptMap, Select
+from admit.cel.emit.bounds import MOST_WORK, most_work
 from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
 from admit.cel.emit.names import Numbering, Renamer
 from admit.cel.emit.native import NATIVE, may_be_exclusive
@@ -27,13 +28,6 @@ DEEPEST_LOOP = 12
 
 LONGEST_CHAIN = 12
 """Operands of `||` that are tested one inside the other."""
-
-MOST_WORK = 1_000_000
-"""What the loops of a function may do, in nodes of Python, before it hands over: the limit of the API server.
-
-A node takes less than a unit of its budget, so that what exceeds the limit does not get past; but for lists that are
-parts of a loop's elements, which are no longer than the object, and long texts.
-"""
 
 KIND_OF_TYPE = {
     "int": "int",
@@ -65,12 +59,14 @@ class Emitter:
         self.numbering = Numbering()
         self._renamer = Renamer()
         self._element = ""  # the variable of the innermost loop
+        self._most = MOST_WORK
 
     def prepare(self, expr: Expr) -> Expr:
         """The expression as it must be given to the other methods. All are prepared before the first is emitted."""
         renamed = self._renamer.rename(expr, {})
         self.frame.exclusives = self.frame.exclusives or may_be_exclusive(renamed)
         self.numbering.add(renamed)
+        self._most = min(self._most, most_work(renamed))
         for name in self._renamer.free & self.definitions.keys() - self._prepared.keys():
             self._prepared[name] = expr  # it is not its own definition
             self._prepared[name] = self.prepare(self.definitions[name])
@@ -315,7 +311,7 @@ class Emitter:
         """The source of a loop, not too long for what is done to each element, nor too often gone through."""
         source = self.frame.named(source, span)
         step = constant(sum(1 for each in body for _ in ast.walk(each)), span)
-        known = {"source": source.code, "step": step, "most": constant(MOST_WORK, span)}
+        known = {"source": source.code, "step": step, "most": constant(self._most, span)}
         known["len"] = quote("len", span, len=self.frame.helper(len, "len"))
         known["surprise"] = quote("surprise", span, surprise=self.frame.helper(Surprise, "Surprise"))
         if self.frame.loops:
