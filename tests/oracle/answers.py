@@ -19,7 +19,7 @@ from admit.errors import CompileError, EvaluationError
 from ..cel.expressions import VARIABLES
 
 Answer: TypeAlias = Mapping[str, Any]
-"""`value`, `error` or `compile_error` (of ours, a fault: `crash`); the `cost` of a value; the `type` of what compiles."""
+"""`value` (and its `cost`), `error` or `compile_error` (of ours, a fault: `crash`); the `type` of what compiles."""
 
 MINOR = 36
 
