@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, TypeAlias
 
-from admit.cel.ast import Expr, children
+from admit.cel.ast import Bind, Call, Comprehension, Expr, OptMap, Select, children
 from admit.cel.check import check
 from admit.cel.emit import Unfit, emit
 from admit.cel.env import Declarations, declarations
 from admit.cel.evaluate import evaluate
 from admit.cel.fold import fold
+from admit.cel.library import EXTENSIONS
 from admit.cel.link import parse_in
 from admit.cel.parse import parse
 from admit.cel.unparse import unparse
@@ -25,7 +26,7 @@ Values: TypeAlias = Mapping[str, Value]
 Outcome: TypeAlias = tuple[str, Any]
 """`("value", encoded)`, which tells 1 from 1.0 and true, or `("error", text)`."""
 
-PRESETS = tuple(declarations(kubernetes, VARIABLES) for kubernetes in ("1.36", None))
+PRESETS = (declarations("1.36", VARIABLES), declarations(None, VARIABLES, libraries=EXTENSIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +97,21 @@ def walk(node: Expr) -> Iterator[Expr]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def features(tree: Expr) -> Iterator[str]:
+    """The macros of a tree, and the overloads that its calls are sure to be of."""
+    for node in walk(tree):
+        match node:
+            case Call(overloads=(overload,)):
+                yield overload.id
+            case Comprehension(macro="map", condition=condition, var2=None) if condition is not None:
+                yield "map with a filter"
+            case Comprehension(macro=macro, var2=second):
+                yield macro if second is None or macro.startswith("transform") else f"{macro} of two"
+            case Select(test=True):
+                yield "has"
+            case OptMap(flat=flat):
+                yield "optFlatMap" if flat else "optMap"
+            case Bind():
+                yield "bind"

@@ -29,7 +29,7 @@ from admit.cel.types import (
     map_of,
     wrapper_of,
 )
-from admit.cel.values import LIST, MAP, Map, Optional, Struct, Uint, Value, bounded, type_of
+from admit.cel.values import LIST, MAP, WRITTEN, Map, Optional, Struct, Uint, Value, bounded, type_of
 from admit.errors import EvaluationError
 
 NULL_VALUE: Final = "google.protobuf.NullValue.NULL_VALUE"
@@ -166,6 +166,8 @@ def _kept(value: Value, kind: str) -> Value:
         return _json(value)
     if isinstance(value, dict | Map) and kind in ("Struct", "map<string, Value>"):
         return _json(value)
+    if kind == "string" and type(value).__name__.lower() in WRITTEN:
+        return str(value)
     if type_of(value) != _OF_FIELDS[kind]:
         raise _refusal(value, _GO_TYPES.get(kind, kind))
     match kind:

@@ -447,7 +447,10 @@ def encode(value: Value) -> dict[str, Any]:
             return {"duration": f"{Decimal(value.nanoseconds) / SECOND:f}s"}
         case Optional():
             return {"optional": encode(value.value) if value.present else None}
-        case Exclusive() if (kind := type(value).__name__.lower()) in _ENCODED:
+        case Struct():
+            fields = {name: encode(item) for name, item in value.fields.items()}
+            return {"message": {"type": value.TYPE.name, "fields": fields}}
+        case Exclusive() if (kind := type(value).__name__.lower()) in WRITTEN:
             return {kind: str(value)}
     raise EvaluationError(f"a value of type {type_of(value)} has no encoding")
 
@@ -479,7 +482,10 @@ def decode(encoded: dict[str, Any]) -> Value:
             return parse_duration(data)
         case "optional":
             return NONE if data is None else Optional(decode(data))
-        case _ if kind in _ENCODED:
+        case "message":
+            fields = {name: decode(item) for name, item in data["fields"].items()}
+            return Struct(Type(Kind.OBJECT, data["type"]), fields)
+        case _ if kind in WRITTEN:
             return import_module("admit.cel.library").dispatch(kind, (data,), _NEWEST)  # above us: not at the start
     raise EvaluationError(f"no encoding {kind!r}")
 
@@ -496,7 +502,7 @@ _TYPES: Final[dict[type, Type]] = {
     dict: MAP,
     Type: TYPE,
 }
-_ENCODED = frozenset(("quantity", "semver", "url", "ip", "cidr"))  # each the function that makes the value of its text
+WRITTEN = frozenset(("quantity", "semver", "url", "ip", "cidr"))  # each the function that makes the value of its text
 _NEWEST = 37
 _NUMBERS = frozenset((int, Uint, float))
 _ORDERED = frozenset((bool, str, bytes, Timestamp, Duration))
