@@ -19,7 +19,7 @@ TYPES: list[tuple[dict[str, Any], str, dict[str, dict[str, str]]]] = [
     ({"x-kubernetes-int-or-string": True}, "dyn", {}),
     ({"type": "array", "items": {"type": "boolean"}}, "list(bool)", {}),
     ({"type": "object", "additionalProperties": {"type": "integer"}}, "map(string, int)", {}),
-    ({"type": "object", "additionalProperties": True}, "map(string, dyn)", {}),
+    ({"type": "object", "additionalProperties": True}, "S", {"S": {}}),
     (
         {
             "type": "object",

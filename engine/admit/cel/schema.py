@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from admit.cel.escaping import KEYWORDS, escape
@@ -24,7 +24,7 @@ from admit.cel.types import (
     map_of,
     object_type,
 )
-from admit.cel.values import Value
+from admit.cel.values import ABSENT, Value
 from admit.errors import EvaluationError
 
 REQUEST: Final = 3 * 1024 * 1024
@@ -168,8 +168,6 @@ def _declared(schema: Mapping[str, Any], name: str, types: dict[str, dict[str, T
         case {"type": "array", "items": items}:
             element = _declared(items, f"{name}.@idx", types)
             return None if element is None else list_of(element)
-        case {"type": "object", "additionalProperties": True}:
-            return map_of(STRING, DYN)
         case {"type": "object", "additionalProperties": Mapping() as items}:
             element = _declared(items, f"{name}.@elem", types)
             return None if element is None else map_of(STRING, element)
@@ -224,24 +222,25 @@ def _typed(schema: Mapping[str, Any], value: Any) -> Value | EvaluationError:
 def _typed_object(schema: Mapping[str, Any], value: dict[str, Any]) -> Value:
     match schema:
         case {"properties": Mapping() as properties}:
-            schemas = {key: properties[key] for key, item in value.items() if key in properties and item is not None}
-        case {"additionalProperties": True}:
-            return value
+            schemas = {key: properties[key] for key in value if key in properties}
         case {"additionalProperties": Mapping() as items}:
             schemas = dict.fromkeys(value, items)
         case _:
             schemas = {}
     fields = "properties" in schema
-    seen = {key: _typed(inner, value[key]) for key, inner in schemas.items()}
-    hidden = {key: item for key, item in value.items() if key not in schemas}
-    plain = not hidden and not _is_faulty(seen.values()) and all(not fields or escape(key) == key for key in seen)
-    return seen if plain else Object(seen, hidden, fields)
+    known = {
+        key: ABSENT if fields and value[key] is None else _typed(inner, value[key]) for key, inner in schemas.items()
+    }
+    plain = len(known) == len(value) and not any(map(_is_special, known.values()))
+    if plain and not (fields and any(escape(key) != key for key in known)):
+        return known
+    return Object(known, {key: item for key, item in value.items() if key not in known}, fields)
 
 
 def _typed_list(schema: Mapping[str, Any], items: Mapping[str, Any], value: list[Any]) -> Value:
     seen = [_typed(items, item) for item in value]
     match schema:
-        case _ if _is_faulty(seen):
+        case _ if any(map(_is_special, seen)):
             return FaultyList(seen)
         case {"x-kubernetes-list-type": "set"}:
             return SetList(seen)
@@ -251,8 +250,8 @@ def _typed_list(schema: Mapping[str, Any], items: Mapping[str, Any], value: list
             return seen
 
 
-def _is_faulty(values: Iterable[Value | EvaluationError]) -> bool:
-    return any(isinstance(value, EvaluationError) for value in values)
+def _is_special(value: Value | EvaluationError) -> bool:
+    return value is ABSENT or isinstance(value, EvaluationError)
 
 
 def _invalid(what: str) -> EvaluationError:

@@ -100,43 +100,46 @@ class MapList(Structured, list[Value]):
 class Object(Structured, Map):
     """An object, or a map, of which a dict would not tell all.
 
-    Its values may be errors, which are raised when they are met. What is `hidden` from CEL, null or unknown to the
-    schema, counts in comparisons. Names of `fields` are escaped, the keys of a map are not.
+    What is null is ABSENT, but counts. What the schema does not know, CEL does not see; when objects are compared, this
+    `unknown` counts as well. What is not valid is an EvaluationError, which is raised when it is met. Names of `fields`
+    are escaped, the keys of a map are not.
     """
 
-    __slots__ = ("fields", "hidden")
+    __slots__ = ("fields", "unknown")
 
-    def __init__(self, seen: Mapping[str, Value], hidden: Mapping[str, Any], fields: bool) -> None:
-        super().__init__(seen.items())
-        self.hidden = hidden
+    def __init__(self, known: Mapping[str, Value], unknown: Mapping[str, Any], fields: bool) -> None:
+        super().__init__(known.items())
+        self.unknown = unknown
         self.fields = fields
 
     def find(self, key: Value) -> Value:
         name = unescape(key) if self.fields and type(key) is str else key
         return _valid(super().find(name))
 
-    def items(self) -> Iterable[tuple[Value, Value]]:
-        return ((key, self.find(key)) for key in self)
+    def items(self) -> Iterator[tuple[Value, Value]]:
+        for key in self:
+            if (value := self.find(key)) is ABSENT:
+                raise EvaluationError(f"no such key: {key}")
+            yield key, value
 
     def __iter__(self) -> Iterator[Value]:
         names = super().__iter__()
         return (escape(name) or name for name in names) if self.fields else names
 
     def __len__(self) -> int:
-        return super().__len__() + len(self.hidden)
+        return super().__len__() + len(self.unknown)
 
     @bounded
     def paired(self, other: Value) -> Iterable[tuple[Value, Value]] | None:
         if not isinstance(other, dict | Map):
             raise EvaluationError("no such overload")
-        hidden = other.hidden if isinstance(other, Object) else {}
-        seen = dict(Map.items(other)) if isinstance(other, Map) else other
-        if len(self) != len(other) or any(name in seen for name in self.hidden):
-            return None
-        if any(name in hidden and not _identical(hidden[name], value) for name, value in self.hidden.items()):
-            return None
-        own = dict(Map.items(self))
-        return [(_valid(own[name]), _valid(seen[name])) for name in own] if own.keys() <= seen.keys() else None
+        theirs = dict(Map.items(other)) if isinstance(other, Map) else other
+        unknown = other.unknown if isinstance(other, Object) else {}
+        pairs = [(_valid(value), _valid(theirs.get(name, ABSENT))) for name, value in Map.items(self)]
+        same = all((mine is ABSENT) == (its is ABSENT) for mine, its in pairs) and all(
+            _identical(value, unknown[name]) for name, value in self.unknown.items() if name in unknown
+        )
+        return [pair for pair in pairs if pair[0] is not ABSENT] if same and len(self) == len(other) else None
 
 
 class Unknown(Structured):

@@ -185,9 +185,12 @@ def _traversed(operands: Sequence[Value], result: Value) -> int:
                 total += int(len(data) * TRAVERSAL)
             case list() as items:
                 pending.extend(items)
-            case (dict() | Map()) as entries:
+            case dict() as entries:
                 for entry in entries.items():
                     pending.extend(entry)
+            case Map() as entries:
+                for key in entries:
+                    pending += (key, entries.find(key))
             case _:
                 total += 1
     return total

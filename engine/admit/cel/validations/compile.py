@@ -86,20 +86,23 @@ def compiled(schema: Schema, kubernetes: str, resource: bool) -> tuple[Level, tu
     return root, (*compiler.faults, *compiler.total())
 
 
+_ROOT = "openAPIV3Schema"
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a schema stands: how many values of it there may be (None: no saying), and what is around it of which
     nobody can say what it was in the old object.
     """
 
-    path: str = ""
+    path: str = _ROOT
     most: int | None = 1
     uncorrelatable: str | None = None
 
     def inside(self, path: str, most: int | None = 1, correlatable: bool = True) -> _Place:
         total = None if self.most is None or most is None else min(self.most * max(most, 0), MOST)
         lost = self.path if self.uncorrelatable is None and not correlatable else self.uncorrelatable
-        return _Place(f"{self.path}.{path}".removeprefix("."), total, lost)
+        return _Place(f"{self.path}.{path}", total, lost)
 
 
 class _Compiler:
@@ -181,7 +184,7 @@ class _Compiler:
                 )
                 yield Violation(path, f"Forbidden: {contributed}")
             what = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema"
-            yield Violation("openAPIV3Schema", f"Forbidden: {_excess(what, total, SCHEMA_LIMIT)}")
+            yield Violation(_ROOT, f"Forbidden: {_excess(what, total, SCHEMA_LIMIT)}")
 
 
 def compiled_rule(rule: Mapping[str, Any], node: Schema, within: Declarations, known: Sizes) -> Rule:
@@ -236,7 +239,7 @@ def _field_path(text: str, node: Schema) -> str:
     if not re.fullmatch(f"({_STEP.pattern})*", text):
         return ""
     for step in _STEP.finditer(text):
-        name = step[1] or re.sub(r"\\\\(.)", r"\\1", step[2])
+        name = step[1] or re.sub(r"\\(.)", r"\1", step[2])
         if "properties" in node and name in node["properties"]:
             shown, node = f"{shown}.{name}", node["properties"][name]
         elif "properties" not in node and isinstance(node.get(_VALUES), Mapping):

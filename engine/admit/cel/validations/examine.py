@@ -67,6 +67,8 @@ class _Examiner:
         for rule in level.rules:
             if isinstance(rule.rule, str):
                 self.invalid(path, type, f"rule compile error: {rule.rule}")
+        if all(isinstance(rule.rule, str) for rule in level.rules):
+            return
         try:
             variables = {"self": typed(level.node, value, level.resource)}
             if old is not None and any(rule.transition for rule in level.rules):
