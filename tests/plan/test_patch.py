@@ -10,11 +10,13 @@ from admit.cel.check import check
 from admit.cel.env import admission
 from admit.cel.evaluate import evaluate
 from admit.cel.parse import parse
-from admit.errors import EvaluationError
+from admit.errors import EvaluationError, StatusError
+from admit.kubernetes.schemas import Schemas
 from admit.plan.patch import patched
 from admit.rules.lower import PATCHED
 
 WITHIN = admission("1.36", patches=True)
+KINDS = Schemas(36)
 
 VALUES = [
     ("1.0", 1),
@@ -37,7 +39,7 @@ VALUES = [
 @pytest.mark.parametrize("text, expected", VALUES)
 def test_value_of_a_patch(text: str, expected: Any) -> None:
     value = evaluate(check(parse(f"[JSONPatch{{op: 'add', path: '/a', value: {text}}}]"), WITHIN), {})
-    assert repr(patched("jsonPatch", {}, value)) == repr({"a": expected})
+    assert repr(patched("jsonPatch", {}, value, KINDS)) == repr({"a": expected})
 
 
 NAMES = [
@@ -53,7 +55,7 @@ def test_names_of_types(text: str, mismatches: list[str]) -> None:
     value = evaluate(check(parse(text), WITHIN, PATCHED["applyConfiguration"]), {})
     document = {"apiVersion": "v1", "kind": "Pod"}
     try:
-        patched("applyConfiguration", document, value)
+        patched("applyConfiguration", document, value, KINDS)
         problem = ""
     except EvaluationError as error:
         problem = str(error)
@@ -62,3 +64,15 @@ def test_names_of_types(text: str, mismatches: list[str]) -> None:
         assert problem.count("unexpected type name") == len(mismatches)
     assert all(mismatch in problem for mismatch in mismatches)
     assert mismatches or not problem.startswith("type mismatch")
+
+
+def test_fields_that_a_kind_has_not() -> None:
+    container = "Object.a{nmae: 'b', env: [Object.a.env{a: '1'}]}"
+    patch = f"[JSONPatch{{op: 'add', path: '/spec/containers/-', value: {container}}}]"
+    value = evaluate(check(parse(patch), WITHIN, PATCHED["jsonPatch"]), {})
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a", "odd": 1}]}}
+    with pytest.raises(StatusError) as caught:
+        patched("jsonPatch", pod, value, KINDS)
+    unknown = 'unknown field "spec.containers[1].nmae", unknown field "spec.containers[1].env[0].a"'
+    assert str(caught.value) == f"Internal error occurred: strict decoding error: {unknown}"
+    assert patched("jsonPatch", pod | {"apiVersion": "example.com/v1"}, value, KINDS)["spec"]["containers"][1]

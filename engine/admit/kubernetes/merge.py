@@ -1,226 +1,289 @@
-"""Structured merge, as server-side apply does it: a configuration into an object.
+"""Structured merge, as server-side apply does it: a configuration into an object, by the schema of its kind.
 
-The tables below are of the kinds that carry pods, and of all kinds' metadata, as Kubernetes 1.34 has them; there, a
-list that they do not name is atomic. Of other kinds no schema is known yet: their maps merge, their lists are refused.
-Nor is it known which fields there are. Source: structured-merge-diff v6, typed/merge.go; apiserver,
-plugin/policy/mutating/patch/smd.go; client-go, applyconfigurations/internal.
+Source: structured-merge-diff v6, typed/{validate,merge}.go; apiserver, plugin/policy/mutating/patch/smd.go.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
-from itertools import product
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from admit.cel.values import bounded
-from admit.errors import EvaluationError
+import orjson
 
+from admit.cel.library.formatting import quoted
+from admit.cel.values import bounded, format_double
+from admit.errors import EvaluationError, StatusError
+from admit.kubernetes.schemas import Schemas, kind_of
+from admit.kubernetes.structure import Form, Structure, structure
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """A list whose items are told apart by some of their fields."""
-
-    fields: tuple[str, ...]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-Rule: TypeAlias = Literal["atomic", "set"] | Keyed
-"""How the list or map at a path merges."""
+ABSENT: Any = type("Absent", (), {})()
 
 
 @bounded
-def merge(document: Mapping[str, Any], configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The object with all that the configuration says of it. Raises EvaluationError, in the API server's words."""
-    group = str(document.get("apiVersion", "")).rpartition("/")[0]
-    schema = _schema(group, str(document.get("kind", "")))
-    said = {key: value for key, value in configuration.items() if key not in ("apiVersion", "kind")}
-    if atomics := [*schema.atomics(said, "", "")]:
+def merge(document: Mapping[str, Any], configuration: Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:
+    """The object with all that the configuration says of it. Raises EvaluationError, in the API server's words.
+
+    Of a kind in a version of a group of which no kind is known it raises StatusError.
+    """
+    kind = kind_of(document)
+    schema = schemas.of(kind)
+    if schema is None and not schemas.serves(kind.group, kind.version):
+        delay = "There can be a delay between when CustomResourceDefinitions are created and when they are available."
+        raise StatusError(f"Resource kind {kind} not found. {delay}", 503)
+    if schema is None:
+        raise _refused(f"failed to convert patch object to typed object: no corresponding type for {kind}")
+    root = structure(schema, schemas)
+    said = {**configuration, "apiVersion": document["apiVersion"], "kind": document["kind"]}
+    _check(root, said, "patch")
+    if atomics := [*_atomics(root, said, "")]:
         places = ", ".join(atomics)
         raise _refused(f"invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: {places}")
-    merged: dict[str, Any] = schema.merged(document, said, "", "")
+    _check(root, document, "original")
+    merged: dict[str, Any] = _merged(root, document, said)
     return merged
-
-
-@dataclass(frozen=True, slots=True)
-class _Schema:
-    """The rules of a kind, by path (`spec.containers[].ports`); `lists`: every list is known, one without is atomic.
-
-    A place is a path with the indices or keys of items, as messages have it.
-    """
-
-    kind: str
-    rules: Mapping[str, Rule]
-    lists: bool
-
-    def atomics(self, value: Any, path: str, place: str) -> Iterator[str]:
-        """The places of what cannot be merged."""
-        rule = self.rules.get(path)
-        match value:
-            case dict():
-                if rule == "atomic":
-                    yield place
-                for key, item in value.items():
-                    yield from self.atomics(item, _below(path, key), f"{place}.{key}")
-            case list():
-                if rule is None and not self.lists and not path.startswith("metadata."):
-                    raise _refused(f"how lists of kind {self.kind or 'unknown'} merge is not known here: {place}")
-                if rule is None or rule == "atomic":
-                    yield place
-                for index, item in enumerate(value):
-                    yield from self.atomics(item, f"{path}[]", f"{place}[{index}]")
-
-    def merged(self, old: Any, new: Any, path: str, place: str) -> Any:
-        if new is None:  # of a list or map, null says nothing
-            return old if isinstance(old, dict | list) and old else None
-        rule = self.rules.get(path)
-        expected = "list" if isinstance(rule, Keyed) or rule == "set" else _shape(new if old is None else old)
-        if _shape(new) != expected:
-            raise _unfit("patch", place, f"expected {expected}, got {_shape(new)}")
-        match new:
-            case dict():
-                result = {**(old or {})}
-                for key, item in new.items():
-                    result[key] = self.merged(result.get(key), item, _below(path, key), f"{place}.{key}")
-                return result
-            case list():
-                assert rule == "set" or isinstance(rule, Keyed)
-                return self._merged_list(old or [], new, rule, path, place)
-            case _:
-                return new
-
-    def _merged_list(self, old: list[Any], new: list[Any], rule: Rule, path: str, place: str) -> list[Any]:
-        """The new items in their order; an item of the old list alone stays before the next one that both have."""
-        keys = [_key(item, rule, "original", f"{place}: element {i}") for i, item in enumerate(old)]
-        said = {_key(item, rule, "patch", f"{place}: element {i}"): item for i, item in enumerate(new)}
-        if len(said) < len(new):
-            raise _unfit("patch", place, "duplicate entries for a key")
-        counts = Counter(keys)
-        present = {key: item for key, item in zip(keys, old, strict=True) if counts[key] == 1}
-        shared = [key for key in said if key in counts]
-        result: list[Any] = []
-        at = 0
-        for key, item in said.items():
-            while at < len(old) and keys[at] not in shared[:1]:
-                at += 1
-                if keys[at - 1] not in said:
-                    result.append(old[at - 1])
-                elif not shared:  # one more of a key that has been merged
-                    break
-            if key in shared[:1]:
-                del shared[0]
-                at += 1
-            result.append(self.merged(present.get(key), item, f"{path}[]", f"{place}[{_shown(key)}]"))
-        return result + [item for key, item in zip(keys[at:], old[at:], strict=True) if key not in said]
-
-
-_Key: TypeAlias = tuple[tuple[str, Any], ...]
-
-
-def _key(item: Any, rule: Rule, of: str, place: str) -> _Key:
-    """What tells an item from the others of its list."""
-    if not isinstance(rule, Keyed):
-        return (("", item),)
-    if not isinstance(item, dict):
-        raise _unfit(of, place, "associative list with keys may not have non-map elements")
-    for name in rule.fields:
-        if name not in item and name not in rule.defaults:
-            omitted = f'an element that omits key field "{name}" (and doesn\'t have default value)'
-            raise _unfit(of, place, f"associative list with keys has {omitted}")
-    return tuple((name, item.get(name, rule.defaults.get(name))) for name in rule.fields)
-
-
-def _below(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
-
-
-def _shape(value: Any) -> str:
-    return "map" if isinstance(value, dict) else "list" if isinstance(value, list) else "scalar"
-
-
-def _shown(key: _Key) -> str:
-    """`name="web"`"""
-    return ",".join(f'{name}="{value}"' if isinstance(value, str) else f"{name}={value}" for name, value in key)
-
-
-def _unfit(of: str, place: str, problem: str) -> EvaluationError:
-    return _refused(f"failed to convert {of} object to typed object: {place}: {problem}")
 
 
 def _refused(problem: str) -> EvaluationError:
     return EvaluationError(f"error applying patch: {problem}")
 
 
-# What is known of kinds
-
-_NAME = Keyed(("name",))
-_METADATA: Mapping[str, Rule] = {
-    "finalizers": "set",
-    "managedFields": "atomic",
-    "ownerReferences": Keyed(("uid",)),
-    "ownerReferences[]": "atomic",
-}
-_CONTAINER: Mapping[str, Rule] = {
-    "env": _NAME,
-    "ports": Keyed(("containerPort", "protocol"), {"protocol": "TCP"}),
-    "resources.claims": _NAME,
-    "volumeDevices": Keyed(("devicePath",)),
-    "volumeMounts": Keyed(("mountPath",)),
-    **{
-        f"env[].valueFrom.{source}": "atomic"
-        for source in ("configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef")
-    },
-}
-_CLAIM = "volumes[].ephemeral.volumeClaimTemplate"
-_POD: Mapping[str, Rule] = {
-    **dict.fromkeys(("containers", "initContainers", "ephemeralContainers"), _NAME),
-    **{
-        f"{containers}[].{path}": rule
-        for containers, (path, rule) in product(
-            ("containers", "initContainers", "ephemeralContainers"), _CONTAINER.items()
-        )
-    },
-    **dict.fromkeys(("imagePullSecrets", "resourceClaims", "resources.claims", "schedulingGates", "volumes"), _NAME),
-    "hostAliases": Keyed(("ip",)),
-    "topologySpreadConstraints": Keyed(("topologyKey", "whenUnsatisfiable")),
-    **dict.fromkeys(("imagePullSecrets[]", "nodeSelector", "topologySpreadConstraints[].labelSelector"), "atomic"),
-    "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution": "atomic",
-    **{
-        f"volumes[].{source}.secretRef": "atomic"
-        for source in ("cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos")
-    },
-    "volumes[].csi.nodePublishSecretRef": "atomic",
-    **dict.fromkeys((f"{_CLAIM}.spec.dataSource", f"{_CLAIM}.spec.selector"), "atomic"),
-    **{f"{_CLAIM}.metadata.{path}": rule for path, rule in _METADATA.items()},
-}
-_HOLDERS = {
-    ("", "Pod"): "",
-    ("", "PodTemplate"): "template.",
-    ("", "ReplicationController"): "spec.template.",
-    ("apps", "ReplicaSet"): "spec.template.",
-    ("apps", "Deployment"): "spec.template.",
-    ("apps", "StatefulSet"): "spec.template.",
-    ("apps", "DaemonSet"): "spec.template.",
-    ("batch", "Job"): "spec.template.",
-    ("batch", "CronJob"): "spec.jobTemplate.spec.template.",
-}
-"""Where the metadata and spec of a pod are, in the kinds that carry one."""
+# Whether a value fits
 
 
-@cache
-def _schema(group: str, kind: str) -> _Schema:
-    holder = _HOLDERS.get((group, kind))
-    rules: dict[str, Rule] = {f"metadata.{path}": rule for path, rule in _METADATA.items()}
-    if holder is None:
-        return _Schema(kind, rules, lists=False)
-    rules |= {f"{holder}metadata.{path}": rule for path, rule in _METADATA.items()}
-    rules |= {f"{holder}spec.{path}": rule for path, rule in _POD.items()}
-    if holder.endswith("spec.template."):
-        rules[f"{holder.removesuffix('template.')}selector"] = "atomic"
-    if kind == "CronJob":
-        rules |= {f"spec.jobTemplate.metadata.{path}": rule for path, rule in _METADATA.items()}
-    if kind not in ("CronJob", "Job", "Pod"):
-        rules["status.conditions"] = Keyed(("type",))
-    return _Schema(kind, rules, lists=True)
+def _check(root: Structure, value: Mapping[str, Any], name: str) -> None:
+    problems = [f"{place}: {problem}" if place else problem for place, problem in _misfits(root, value, name, "")]
+    if problems:
+        text = problems[0] if len(problems) == 1 else "\n  ".join(("errors:", *problems))
+        raise _refused(f"failed to convert {name} object to typed object: {text}")
+
+
+def _misfits(structure: Structure, value: Any, name: str, place: str) -> Iterator[tuple[str, str]]:
+    """Where a value does not fit, and why. The `original` may have a key twice, and fields that are not known here."""
+    match _form(structure, value), value:
+        case _, None:
+            pass
+        case "scalar", _:
+            if problem := _unscalar(structure, value):
+                yield place, problem
+        case "list", list():
+            yield from _misfit_items(structure, value, name, place)
+        case "map", dict():
+            for key, item in value.items():
+                if (field := structure.value(key)) is not None:
+                    yield from _misfits(field, item, name, f"{place}.{key}")
+                elif name == "patch":
+                    yield f"{place}.{key}", "field not declared in schema"
+                    return
+        case form, _:
+            yield place, f"expected {form}, got &{{{_go(value)}}}"
+
+
+def _misfit_items(structure: Structure, items: Sequence[Any], name: str, place: str) -> Iterator[tuple[str, str]]:
+    seen = set()
+    for index, item in enumerate(items):
+        below = f"[{index}]"
+        if structure.keys is not None:
+            try:
+                identity, below = _identified(structure, item)
+            except _Unidentified as error:
+                yield place, f"element {index}: {error}"
+                return
+            if identity in seen and name == "patch":
+                yield place, f"duplicate entries for key {below}"
+            seen.add(identity)
+        yield from _misfits(structure.items, item, name, place + below)
+
+
+def _form(structure: Structure, value: Any) -> Form:
+    """As what a value is handled: as what it is, if that may be; else as the first that may be."""
+    is_a: Form = "map" if isinstance(value, dict) else "list" if isinstance(value, list) else "scalar"
+    return is_a if value is not None and is_a in structure.forms else structure.forms[0]
+
+
+def _unscalar(structure: Structure, value: Any) -> str | None:
+    """Why a value is not the scalar that is expected."""
+    match structure.scalar, value:
+        case ("untyped", bool() | int() | float() | str()) | ("string", str()) | ("boolean", bool()):
+            return None
+        case ("numeric", int() | float()) if not isinstance(value, bool):
+            return None
+        case "untyped", _:
+            return f"expected any scalar, got &{{{_go(value)}}}"
+        case "string", _:
+            return f"expected string, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+        case "boolean", _:
+            return f"expected boolean, got &{{{_go(value)}}}"
+        case _:
+            return f"expected numeric (int or float), got {_go_type(value)}"
+
+
+def _atomics(structure: Structure, value: Any, place: str) -> Iterator[str]:
+    """The places of what may only be replaced as a whole; of maps, only below fields that the schema names."""
+    if isinstance(value, dict) and "map" in structure.forms:
+        if structure.atomic:
+            yield place
+        for key, item in value.items():
+            if (field := structure.field(key)) is not None:
+                yield from _atomics(field, item, f"{place}.{key}")
+    if isinstance(value, list) and "list" in structure.forms:
+        if structure.keys is None:
+            yield place
+        for index, item in enumerate(value):
+            yield from _atomics(structure.items, item, f"{place}[{index}]")
+
+
+# The merge of what fits
+
+
+def _merged(structure: Structure, old: Any, new: Any) -> Any:
+    """What becomes of a value, which may be ABSENT, if another is said of it."""
+    match _form(structure, new):
+        case "map" if not structure.atomic and (new or (isinstance(old, dict) and old)):
+            result = {**old} if isinstance(old, dict) else {}
+            for key, item in (new or {}).items():
+                result[key] = _merged(_field(structure, key), result.get(key, ABSENT), item)
+            return result
+        case "list" if structure.keys is not None and (new or (isinstance(old, list) and old)):
+            return _merged_items(structure, old if isinstance(old, list) else [], new or [])
+        case _:
+            return new
+
+
+def _field(structure: Structure, name: str) -> Structure:
+    field = structure.value(name)
+    assert field is not None, "a configuration that fits has no other fields"
+    return field
+
+
+def _merged_items(structure: Structure, old: Sequence[Any], new: Sequence[Any]) -> list[Any]:
+    """The new items in their order; an item of the old list alone stays before the next one that both have.
+
+    What the old list has twice is as if it were new.
+    """
+    keys = [_identified(structure, item)[0] for item in old]
+    present: dict[_Identity, Any] = {}
+    for key, item in zip(keys, old, strict=True):
+        present[key] = None if key in present else item
+    said = {_identified(structure, item)[0]: item for item in new}
+    shared = [key for key in said if key in present]
+    result: list[Any] = []
+    at = 0
+    for key, item in said.items():
+        while at < len(old) and keys[at] not in shared[:1]:
+            at += 1
+            if keys[at - 1] not in said:
+                result.append(old[at - 1])
+            elif not shared:  # one more of a key that has been merged
+                break
+        if key in shared[:1]:
+            del shared[0]
+            at += 1
+        result.append(_merged(structure.items, present.get(key, ABSENT), item))
+    return result + [item for key, item in zip(keys[at:], old[at:], strict=True) if key not in said]
+
+
+# Items told apart
+
+_Identity: TypeAlias = tuple[tuple[str, Any], ...]
+
+
+class _Unidentified(Exception):
+    """In the words of the library."""
+
+
+def _identified(structure: Structure, item: Any) -> tuple[_Identity, str]:
+    """What tells an item of a list from the others, and how that is written. Raises _Unidentified."""
+    if not structure.keys:
+        if item is None or isinstance(item, dict | list):
+            raise _Unidentified(_NO_MEMBERS[type(item)])
+        return (("", _comparable(item)),), f"[={_shown(item)}]"
+    if not isinstance(item, dict):
+        what = "a null element" if item is None else "non-map elements"
+        raise _Unidentified(f"associative list with keys may not have {what}")
+    given = ((name, item[name] if name in item else structure.items.default(name)) for name in sorted(structure.keys))
+    values = {name: value for name, value in given if name in item or value is not None}
+    if not values:
+        names = " ".join(map(quoted, structure.keys))
+        omitted = f"omits all key fields [{names}] (and doesn't have default values for any key fields)"
+        raise _Unidentified(f"associative list with keys has an element that {omitted}")
+    identity = tuple((name, _comparable(value)) for name, value in values.items())
+    return identity, f"[{','.join(f'{name}={_shown(value)}' for name, value in values.items())}]"
+
+
+_NO_MEMBERS = {
+    dict: "associative list without keys has an element that's a map type",
+    list: "not supported: associative list with lists as elements",
+    type(None): "associative list without keys has an element that's an explicit null",
+}
+
+
+def _comparable(value: Any) -> Any:
+    """Equal and hashed as the library compares: 1 is 1.0 but not true."""
+    match value:
+        case bool() | dict() | list() | None:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        case _:
+            return value
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case str():
+            return quoted(value)
+        case list():
+            return f"[{','.join(map(_shown, value))}]"
+        case dict():
+            return "".join(f"{key}={_shown(value[key])}" for key in sorted(value))
+        case _:
+            return _go(value)
+
+
+# Values as Go prints them
+
+
+def _go(value: Any) -> str:
+    """%v"""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return format_double(value)
+        case list():
+            return f"[{' '.join(map(_go, value))}]"
+        case dict():
+            return f"map[{' '.join(f'{key}:{_go(value[key])}' for key in sorted(value))}]"
+        case _:
+            return str(value)
+
+
+def _go_syntax(value: Any) -> str:
+    """%#v"""
+    match value:
+        case str():
+            return quoted(value)
+        case None:
+            return "interface {}(nil)"
+        case list():
+            return f"{_go_type(value)}{{{', '.join(map(_go_syntax, value))}}}"
+        case dict():
+            fields = ", ".join(f"{quoted(key)}:{_go_syntax(value[key])}" for key in sorted(value))
+            return f"{_go_type(value)}{{{fields}}}"
+        case _:
+            return _go(value)
+
+
+def _go_type(value: Any) -> str:
+    """%T, of what is no number"""
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case list():
+            return "[]interface {}"
+        case _:
+            return "map[string]interface {}"

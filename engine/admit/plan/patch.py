@@ -6,19 +6,34 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from admit.cel.values import Map, Struct, Value, bounded
-from admit.errors import EvaluationError
+from admit.errors import EvaluationError, StatusError
 from admit.kubernetes import json_patch
 from admit.kubernetes.merge import merge
+from admit.kubernetes.schemas import Schemas, kind_of
+from admit.kubernetes.structure import structure, undeclared
 from admit.plan.write import stored
 from admit.rules.model import PatchKind
 
 
-def patched(kind: PatchKind, document: Mapping[str, Any], value: Value) -> Any:
+def patched(kind: PatchKind, document: Mapping[str, Any], value: Value, schemas: Schemas) -> Any:
     """The object after the patch that the value is. Raises EvaluationError. Source: plugin/policy/mutating/patch."""
     if kind == "applyConfiguration":
         _check_names(value)
-        return merge(document, stored(value))
-    return json_patch.apply(document, [_operation(each) for each in value])
+        return merge(document, stored(value), schemas)
+    result = json_patch.apply(document, [_operation(each) for each in value])
+    _check_fields(document, result, schemas)
+    return result
+
+
+def _check_fields(before: Mapping[str, Any], after: Any, schemas: Schemas) -> None:
+    """Raises StatusError where an object of a kind of Kubernetes has got fields that the kind has not."""
+    schema = schemas.built_in(kind_of(before))
+    if schema is not None:
+        root = structure(schema, schemas)
+        known = {*undeclared(root, before)}
+        if new := [place for place in undeclared(root, after) if place not in known]:
+            problems = ", ".join(f'unknown field "{place[1:]}"' for place in new)
+            raise StatusError(f"Internal error occurred: strict decoding error: {problems}", 500)
 
 
 def _operation(patch: Struct) -> dict[str, Any]:

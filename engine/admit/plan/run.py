@@ -13,6 +13,7 @@ from admit.cel.emit import UNBOUND
 from admit.cel.env import AUTHORIZER, NEWEST, Declarations, admission
 from admit.cel.values import Map, Optional, display
 from admit.errors import EvaluationError
+from admit.kubernetes.schemas import Schemas
 from admit.plan.ir import PARAMETERS, Step
 from admit.plan.link import Expression, Judge
 from admit.plan.patch import patched
@@ -46,9 +47,10 @@ class Failure:
 class Runner:
     """The expressions of a step as functions, compiled as they are needed."""
 
-    def __init__(self, step: Step, within: Declarations) -> None:
+    def __init__(self, step: Step, within: Declarations, schemas: Schemas | None = None) -> None:
         self.step = step
         self._within = within
+        self._schemas = schemas or Schemas(within.kubernetes or NEWEST)
         self._expressions: dict[tuple[int, int], Expression] = {}
 
     @property
@@ -111,7 +113,7 @@ class Runner:
         if isinstance(mutation, Patch):
             if document is None or not all(self._value(condition, scope) is True for condition in mutation.conditions):
                 return document
-            return patched(mutation.kind, document, self._value(mutation.expression, scope))
+            return patched(mutation.kind, document, self._value(mutation.expression, scope), self._schemas)
         failed: list[EvaluationError] = []
         combinations = [*self._combinations(mutation.loops, scope, {"object": ()}, failed)]
         if failed:
