@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from admit.cel import CompileError, Environment, EvaluationError, Program, encode
+from admit.cel.messages import MESSAGES, message
 
 KUBERNETES = Environment("1.36")
 SPECIFICATION = Environment()
@@ -116,6 +120,43 @@ def test_what_no_list_is() -> None:
         compiled("Struct{fields: dyn([])}")()
 
 
-def test_an_any_of_unknown_content() -> None:
-    with pytest.raises(EvaluationError, match="unsupported conversion to"):
-        compiled("Any{type_url: 'x', value: b''}")()
+PACKED = [
+    ("Int32Value", rb"\x08\x01", {"int": "1"}),
+    ("Int32Value", rb"\x10\x01\x08\x02\x08\x03", {"int": "3"}),
+    ("Int32Value", rb"\x08\xff\xff\xff\xff\x0f", {"int": "-1"}),
+    ("Int32Value", rb"\x0a\x01a", {"int": "0"}),
+    ("Int64Value", rb"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", {"int": "-1"}),
+    ("UInt64Value", rb"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", {"uint": "18446744073709551615"}),
+    ("DoubleValue", rb"\x09\x00\x00\x00\x00\x00\x00\xf8\x3f", {"double": "1.5"}),
+    ("FloatValue", rb"\x0d\x00\x00\xc0\x3f", {"double": "1.5"}),
+    ("StringValue", rb"\x0a\x01a", {"string": "a"}),
+    ("BytesValue", rb"\x0a\x01\xff", {"bytes": "/w=="}),
+    ("Timestamp", rb"\x08\x01\x10\x05", {"timestamp": "1970-01-01T00:00:01.000000005Z"}),
+    ("Value", rb"\x08\x00", {"null": None}),
+    ("ListValue", rb"\x0a\x03\x1a\x01a", {"list": [{"string": "a"}]}),
+    ("Struct", rb"\x0a\x08\x0a\x01k\x12\x03\x1a\x01v", {"map": [[{"string": "k"}, {"string": "v"}]]}),
+    ("Any", rb"\x0a\x1ca/google.protobuf.Int32Value\x12\x02\x08\x01", {"int": "1"}),
+    ("Int32Value", rb"\xff", None),
+    ("Int32Value", rb"\x08", None),
+    ("StringValue", rb"\x0a\x02a", None),
+    ("StringValue", rb"\x0a\x01\xff", None),
+    ("Any", b"", None),
+    ("FieldMask", b"", None),
+]
+
+
+@pytest.mark.parametrize("name, data, value", PACKED)
+def test_what_an_any_holds(name: str, data: bytes, value: dict[str, Any] | None) -> None:
+    program = compiled(f"Any{{type_url: 'a/google.protobuf.{name}', value: b'{data.decode()}'}}")
+    if value is None:
+        with pytest.raises(EvaluationError, match="unsupported conversion to"):
+            program()
+    else:
+        assert encode(program()) == value
+
+
+@given(st.sampled_from(sorted(MESSAGES)), st.binary())
+@example("google.protobuf.Value", b"\x32\x80\x01" * 9 + b"\x32\x00")
+def test_any_bytes(name: str, data: bytes) -> None:
+    with suppress(EvaluationError):
+        encode(message("google.protobuf.Any", {"type_url": name, "value": data}))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Mapping
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
+from admit.cel import wire
 from admit.cel.times import SECOND, Duration, Timestamp
 from admit.cel.types import (
     ANY,
@@ -110,10 +112,13 @@ def message(name: str, fields: Mapping[str, Value]) -> Value:
     """The value that a message with these fields is. Raises EvaluationError."""
     name = name.removeprefix(_PACKAGE)
     kinds = _FIELDS[name]
-    given = {field: _field(name, field, kinds[field], value) for field, value in fields.items()}
+    return _unwrapped(name, {field: _field(name, field, kinds[field], value) for field, value in fields.items()})
+
+
+def _unwrapped(name: str, given: Mapping[str, Value]) -> Value:
     match name:
         case "Any":
-            raise EvaluationError("unsupported conversion to ref.Val: (*dynamicpb.Message)")
+            return _packed(given.get("type_url", ""), given.get("value", b""))
         case "Duration":
             return Duration(min(max(_nanoseconds(given), -(2**63)), 2**63 - 1))
         case "Timestamp":
@@ -124,7 +129,7 @@ def message(name: str, fields: Mapping[str, Value]) -> Value:
         case "Value":
             return list(given.values())[-1] if given else None
         case _:
-            ((field, kind),) = kinds.items()
+            ((field, kind),) = _FIELDS[name].items()
             return given.get(field, _ZEROS[_OF_FIELDS[kind]])
 
 
@@ -142,6 +147,68 @@ _ZEROS: Mapping[Type, Value] = {
 
 def _nanoseconds(fields: Mapping[str, int]) -> int:
     return fields.get("seconds", 0) * SECOND + fields.get("nanos", 0)
+
+
+@bounded
+def _packed(url: str, data: bytes) -> Value:
+    """What an Any holds, if it is a message of ours."""
+    name = url.rpartition("/")[2]
+    if name in MESSAGES:
+        with suppress(ValueError):
+            return _read(name.removeprefix(_PACKAGE), data)
+    raise EvaluationError("unsupported conversion to ref.Val: (*dynamicpb.Message)")
+
+
+def _read(name: str, data: bytes) -> Value:
+    """The value of a message's bytes. Raises ValueError for bytes that are none."""
+    return _unwrapped(name, _fields_read(_FIELDS[name], data))
+
+
+def _fields_read(kinds: Mapping[str, str], data: bytes) -> dict[str, Value]:
+    given: dict[str, Value] = {}
+    numbered = dict(enumerate(kinds.items(), 1))
+    for number, type, raw in wire.fields(data):
+        field, kind = numbered.get(number, ("", ""))
+        if type != _WIRE_TYPES.get(kind, wire.BYTES) or not kind:
+            continue  # as what is not known
+        value = _raw(kind, raw)
+        if kind == "repeated Value":
+            given.setdefault(field, []).append(value)
+        elif kind == "map<string, Value>":
+            given.setdefault(field, {}).update([value])
+        else:
+            given.pop(field, None)  # the last one counts
+            given[field] = value
+    return given
+
+
+_WIRE_TYPES = dict.fromkeys(("bool", "int32", "int64", "uint32", "uint64", "NullValue"), wire.VARINT)
+_WIRE_TYPES |= {"double": wire.EIGHT_BYTES, "float": wire.FOUR_BYTES}
+_ENTRY = {"key": "string", "value": "Value"}
+
+
+def _raw(kind: str, raw: Any) -> Value:
+    match kind:
+        case "bool":
+            return raw != 0
+        case "NullValue":
+            return None
+        case "int32" | "int64":
+            half = 2 ** (int(kind[3:]) - 1)
+            return (raw + half) % (2 * half) - half
+        case "uint32" | "uint64":
+            return Uint(raw % 2 ** int(kind[4:]))
+        case "double" | "float":
+            return struct.unpack("<d" if kind == "double" else "<f", raw)[0]
+        case "bytes":
+            return raw
+        case "string":
+            return raw.decode()
+        case "map<string, Value>":
+            entry = _fields_read(_ENTRY, raw)
+            return entry.get("key", ""), entry.get("value")
+        case _:
+            return _read(kind.removeprefix("repeated "), raw)
 
 
 def _field(message: str, field: str, kind: str, value: Value) -> Value:
