@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Node
+from admit.cel.emit import may_exceed
 from admit.cel.env import Declarations
 from admit.cel.fold import literal
 from admit.cel.types import BOOL, DYN, optional_of
@@ -89,7 +90,9 @@ def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
         idle = _implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
     if specialised.validations:
         holds = _implied(guard, conjunction(v.verdict for v in specialised.validations))
-    return Step(specialised, definitions, idle, holds, frozenset(specialising.uses))
+    if any(map(may_exceed, specialising.exprs)):  # each by itself; asked together, they share what they ask
+        idle, holds = idle and FALSE, FALSE
+    return Step(specialised, definitions, idle, holds, frozenset().union(*map(free, specialising.exprs)))
 
 
 def _implied(condition: Expr, consequence: Expr) -> Expr:
@@ -103,8 +106,8 @@ def _implied(condition: Expr, consequence: Expr) -> Expr:
 class _Specialising:
     """A restated policy with all that its binding and route know folded in.
 
-    `variables` are what stands for the policy's: a constant, or one variable of `prefix` each. `uses` are the names
-    that are left.
+    `variables` are what stands for the policy's: a constant, or one variable of `prefix` each. `exprs` are all that
+    there is of it, simplified.
     """
 
     lowered: Lowered
@@ -112,7 +115,7 @@ class _Specialising:
     prefix: str
     within: Declarations
     variables: dict[str, Expr] = field(default_factory=dict)
-    uses: set[str] = field(default_factory=set)
+    exprs: list[Expr] = field(default_factory=list)
 
     def result(self) -> tuple[Lowered, dict[str, Expr]]:
         lowered = self.lowered
@@ -145,7 +148,7 @@ class _Specialising:
         elif self.route.operation == "DELETE":
             constants["object"] = NULL
         simplified = simplify(node, constants, self.route.operation, self.variables, self.within)
-        self.uses.update(free(simplified))
+        self.exprs.append(simplified)
         return simplified
 
     def condition(self, node: Expr) -> Expr:

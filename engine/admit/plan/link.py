@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from admit.cel.ast import Expr, Ident, children
-from admit.cel.emit import Code, Emitter, Unfit, affordable, far_return, function
+from admit.cel.emit import Code, Emitter, Unfit, far_return, function
 from admit.cel.env import Declarations
 from admit.cel.link import Program, link, load
 from admit.errors import EvaluationError
@@ -107,8 +107,6 @@ def _fused(
     within: Declarations,
     name: str,
 ) -> Code:
-    conditions = [*conditions]
-    affordable(*conditions, *definitions.values())
     emitter = Emitter(parameters, within.kubernetes)
     for variable, definition in definitions.items():
         emitter.define(variable, definition)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from admit.cel.ast import Expr
-from admit.cel.emit.bounds import affordable
+from admit.cel.emit.bounds import may_exceed
 from admit.cel.emit.emitter import Emitter, far_return
 from admit.cel.emit.frame import SURPRISES, UNBOUND, Exit, Unfit
 from admit.cel.quote import quote, statements
@@ -22,11 +22,11 @@ __all__ = [
     "Emitter",
     "Exit",
     "Unfit",
-    "affordable",
     "emit",
     "emit_exact",
     "far_return",
     "function",
+    "may_exceed",
 ]
 
 
@@ -57,7 +57,8 @@ def emit(
     `definitions`: variables that stand for expressions; `kubernetes`: the minor whose functions are called. Raises
     Unfit where the expression has no fast form.
     """
-    affordable(expr, *definitions.values())
+    if any(map(may_exceed, (expr, *definitions.values()))):
+        raise Unfit("many questions to the authorizer")
     emitter = Emitter(parameters, kubernetes)
     for variable, definition in definitions.items():
         emitter.define(variable, definition)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from admit.cel.ast import Call, Comprehension, Expr, children
-from admit.cel.emit.frame import Unfit
 
 MOST_WORK = 1_000_000
 """What the loops of a function may do, in nodes of Python: the API server's limit of an expression.
@@ -18,10 +17,9 @@ CHECK = 350_000
 MOST_CHECKS = 2
 
 
-def affordable(*exprs: Expr) -> None:
-    """Raises Unfit for an expression that may be above the limit by asking the authorizer alone."""
-    if any(_checks(expr) > MOST_CHECKS for expr in exprs):
-        raise Unfit("many questions to the authorizer")
+def may_exceed(expr: Expr) -> bool:
+    """Whether an expression may be above the limit by asking the authorizer alone."""
+    return _checks(expr) > MOST_CHECKS
 
 
 def most_work(expr: Expr) -> int:
