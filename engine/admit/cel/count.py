@@ -1,16 +1,13 @@
 """The counting evaluator: a value, and what it has cost, exactly as cel-go and the API server count it.
 
-A tree is planned as cel-go plans it: constants are made, chains of selections become one attribute, optMap evaluates
-its target twice. Then the evaluator runs, and each node is charged when it is done, also where it has failed, since
-another may absorb the error.
-Source: cel-go, interpreter/runtimecost.go, planner.go, decorators.go and interpretable.go.
+The evaluator runs over a plan, and each node is charged when it is done; also where it has failed, since another may
+absorb the error. Source: cel-go, interpreter/runtimecost.go and interpretable.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -26,37 +23,22 @@ from admit.cel.ast import (
     Message,
     OptMap,
     Select,
-    children,
-    rebuild,
 )
-from admit.cel.cost import LIMIT, MOST, CostModel, cost_model
-from admit.cel.cost.runtime import Price, price
+from admit.cel.cost import LIMIT, MOST, CostModel
+from admit.cel.cost.folds import FOLDS, LIST, MAP, MESSAGE
+from admit.cel.cost.priced import INDEXES, Priced
 from admit.cel.env import Declarations
 from admit.cel.evaluate import Bound, Evaluator, Scope, Steps, run
-from admit.cel.fold import literal
-from admit.cel.prepare import constants
 from admit.cel.values import Map, Optional, Value
 from admit.errors import EvaluationError
 
 _NO_PLANS: Mapping[str, Plan] = MappingProxyType({})
-_LAZY_SINCE = 32  # the minor from which the variables of folds are computed when they are first used
-_INDEXES = frozenset(("_[_]", "_[?_]", "_?._"))
 _SEARCHES = frozenset(("matches", "find", "findAll"))
-_LIST, _MAP, _MESSAGE = 10, 30, 40
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """An expression with the prices of its nodes, by their `id`.
-
-    `heads`: of each attribute, at the node that ends its chain, what it costs beside its steps.
-    """
-
-    expr: Expr
-    within: Declarations
-    model: CostModel
-    prices: Mapping[int, Price]
-    heads: Mapping[int, int]
+class Plan(Priced):
+    """An expression with its prices, which can be evaluated."""
 
     def count(self, activation: Mapping[str, Value], limit: int = LIMIT) -> tuple[Value, int]:
         """The value and its cost. Raises EvaluationError with the cost so far, also where that passes the limit."""
@@ -109,125 +91,7 @@ class Account(dict[str, Value]):
 
 def plan(expr: Expr, within: Declarations, model: str | CostModel | None = None) -> Plan:
     """The plan of an expression, however deep it is. Raises EvaluationError for a constant that is none."""
-    chosen = cost_model(model, within)
-    planner = _Planner(within, chosen, constants(expr, within.kubernetes) if chosen.folding else {})
-    waiting: list[_Step] = []
-    step, made = planner.visit(expr, _Role.HEAD), None
-    while True:
-        try:
-            part, role = step.send(made)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            made = stop.value
-            if not waiting:
-                return Plan(made, within, chosen, planner.prices, planner.heads)
-            step = waiting.pop()
-        else:
-            waiting.append(step)
-            step, made = planner.visit(part, role), None
-
-
-class _Role(Enum):
-    HEAD = "ends its chain, if it is of one"
-    LINK = "goes on in its parent"
-    BARE = "branch of ?: or index: of an attribute, only the steps are charged"
-
-
-_Step: TypeAlias = Generator[tuple[Expr, _Role], Expr, Expr]
-
-
-class _Planner:
-    def __init__(self, within: Declarations, model: CostModel, constants: Mapping[int, Value]) -> None:
-        self.within = within
-        self.model = model
-        self.constants = constants
-        self.prices: dict[int, Price] = {}
-        self.heads: dict[int, int] = {}
-
-    def visit(self, node: Expr, role: _Role) -> _Step:
-        """The node made anew, so that no two places share one."""
-        if isinstance(node, Literal):
-            return node
-        if id(node) in self.constants:
-            return literal(self.constants[id(node)], node.span, node.type)
-        parts: list[Expr] = []
-        for part, its_role in _roles(node):
-            parts.append((yield part, its_role))
-        left = iter(parts)
-        made = rebuild(node, lambda _: next(left))
-        made = replace(node) if made is node else made
-        match made:
-            case Ident() | Select():
-                self._attribute(made, role)
-            case Call(function=function) if function in _INDEXES:
-                self._attribute(made, role)
-            case Call(function=function) if function not in _FREE and not _is_set(made):
-                self.prices[id(made)] = price(made, self.model, self.within.kubernetes)
-            case OptMap():
-                return self._opt_map(made)
-        return made
-
-    def _attribute(self, node: Expr, role: _Role) -> None:
-        if role is not _Role.HEAD:
-            return
-        root: Expr = node
-        while (holder := _holder(root)) is not None:
-            root = holder
-        own = 0 if _is_conditional(root) else 1
-        if isinstance(node, Select) and node.test:
-            own += self.model.presence - 1
-        self.heads[id(node)] = own
-
-    def _opt_map(self, node: OptMap) -> OptMap:
-        """`target.hasValue() ? optional.of(cel.bind(var, target.value(), body)) : optional.none()`"""
-        value = Call("value", (), node.target, span=node.target.span, type=node.target.type)
-        self.prices[id(value)] = price(value, self.model, self.within.kubernetes)
-        body = Bind(node.var, value, node.body, span=node.body.span, type=node.body.type)
-        return replace(node, var=f"@{node.var}", body=body)
-
-
-_FREE = frozenset(("_&&_", "_||_", "_?_:_", "or", "orValue"))
-_PRIMITIVES = (bool, int, float, str)
-
-
-def _roles(node: Expr) -> Iterator[tuple[Expr, _Role]]:
-    """The sub-expressions, each with what it is to the node."""
-    match node:
-        case Select(operand=operand):
-            yield operand, _Role.LINK
-        case Call(function=function, args=(operand, index)) if function in _INDEXES:
-            yield operand, _Role.LINK
-            yield index, _Role.BARE
-        case Call(function="_?_:_", args=(condition, yes, no)):
-            yield condition, _Role.HEAD
-            yield yes, _Role.BARE
-            yield no, _Role.BARE
-        case _:
-            yield from ((part, _Role.HEAD) for part in children(node))
-
-
-def _holder(node: Expr) -> Expr | None:
-    """What a step of a chain is taken from."""
-    match node:
-        case Select(operand=operand):
-            return operand
-        case Call(function=function, args=(operand, _)) if function in _INDEXES:
-            return operand
-    return None
-
-
-def _is_conditional(node: Expr) -> bool:
-    return isinstance(node, OptMap) or (isinstance(node, Call) and node.function == "_?_:_")
-
-
-def _is_set(node: Call) -> bool:
-    """`x in [1, 2]`: looked up in a set, which costs nothing."""
-    match node:
-        case Call(function="@in", args=(_, Literal(kind="constant", value=[*items])), overloads=(overload,)):
-            return overload.id == "in_list" and all(isinstance(item, _PRIMITIVES) for item in items)
-    return False
-
-
-# Running
+    return Plan.of(expr, within, model)
 
 
 class _Spent(Exception):
@@ -243,9 +107,6 @@ class _Counter(Evaluator):
         self.plan = plan
         self.limit = limit
         self.cost = 0
-        self.eager = plan.within.kubernetes is not None and plan.within.kubernetes < _LAZY_SINCE
-        self.new_list = 0 if plan.model.folding else _LIST  # an empty one
-        self.new_map = 0 if plan.model.folding else _MAP
 
     def spend(self, amount: int) -> None:
         self.cost = (self.cost + amount) & MOST
@@ -258,7 +119,7 @@ class _Counter(Evaluator):
                 return value
             case Comprehension():
                 outcome = yield from self.loop(node, scope)
-            case Bind() if self.eager:
+            case Bind() if self.plan.eager:
                 outcome = yield from self.bound_first(node, scope)
             case _:
                 operands: list[_Outcome] = []
@@ -310,20 +171,20 @@ class _Counter(Evaluator):
                 return self.plan.heads.get(id(node), 0)
             case Select():
                 return self.plan.heads.get(id(node), 0) + _step(node, operands, outcome)
-            case Call(function=function) if function in _INDEXES:
+            case Call(function=function) if function in INDEXES:
                 return self.plan.heads.get(id(node), 0) + _step(node, operands, outcome)
             case Call():
                 found = self.plan.prices.get(id(node))
                 complete = len(operands) == len(self.resolved(node)[1])
                 return found(operands, outcome) if found and complete else 0
             case ListExpr():
-                return _LIST
+                return LIST
             case MapExpr():
-                return _MAP
+                return MAP
             case Message():
-                return _MESSAGE
+                return MESSAGE
             case Bind():
-                return self.new_list  # it is a fold of []
+                return self.plan.empty(LIST)  # it is a fold of []
             case OptMap(flat=flat) if len(operands) == 2:
                 return 1 if flat else 2
             case OptMap():
@@ -334,7 +195,7 @@ class _Counter(Evaluator):
 
     def bound_first(self, node: Bind, scope: Scope) -> Generator[tuple[Expr, Scope], Value, _Outcome]:
         variable = Bound(node.value, scope)
-        self.spend(self.new_list)
+        self.spend(self.plan.empty(LIST))
         try:
             yield from self.bound(variable)
         except EvaluationError as error:
@@ -346,9 +207,8 @@ class _Counter(Evaluator):
 
     def loop(self, node: Comprehension, scope: Scope) -> Generator[tuple[Expr, Scope], Value, _Outcome]:
         """A fold: what the macro adds to each element, and to the whole, beside the condition and the result."""
-        added = _ADDED[node.macro]
-        constant = added.start is list and isinstance(node.result, Literal) and self.plan.model.folding
-        per_result = added.result - _LIST if constant else added.result
+        added = FOLDS[node.macro]
+        per_result = self.plan.per_result(node)
         tested = kept = made = 0
         elements: int | None = None
 
@@ -371,8 +231,7 @@ class _Counter(Evaluator):
             self.spend((elements if node.condition is None else kept) - made)
         elif tested < elements:
             self.spend(added.condition - 1)  # all and exists ask whether to go on once more
-        start = self.new_list if added.start is list else self.new_map if added.start is dict else 0
-        self.spend(start + added.end)
+        self.spend(self.plan.empty(added.made) + added.end)
         return outcome
 
 
@@ -383,28 +242,3 @@ def _step(node: Expr, operands: list[_Outcome], outcome: _Outcome) -> int:
     if isinstance(operands[0], Optional) or (isinstance(node, Call) and node.function != "_[_]"):
         return 1 if outcome is True or (isinstance(outcome, Optional) and outcome.present) else 0
     return 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Added:
-    """What a macro adds: to the condition, once more where it is true, to the result, and at the end.
-
-    `start`: what is made before the loop.
-    """
-
-    condition: int = 0
-    kept: int = 0
-    result: int = 0
-    end: int = 1
-    start: type = bool
-
-
-_ADDED = {
-    "all": _Added(condition=3),
-    "exists": _Added(condition=4),
-    **dict.fromkeys(("exists_one", "existsOne"), _Added(kept=2, end=2)),
-    "filter": _Added(kept=13, start=list),
-    **dict.fromkeys(("map", "transformList"), _Added(result=12, start=list)),
-    "transformMap": _Added(result=3, start=dict),
-    "transformMapEntry": _Added(result=2, start=dict),
-}
