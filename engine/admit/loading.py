@@ -9,10 +9,12 @@ from typing import Any, TypeAlias
 from admit.admission import native
 from admit.cel.env import NEWEST, parse_version
 from admit.cel.library.authorization import Authorize
-from admit.engine import Clock, Engine, now, unavailable
+from admit.engine import Clock, Engine, now
+from admit.engine.authorizer import unavailable
 from admit.errors import Fault, RuleSetError, UsageError
 from admit.library import Library
 from admit.rules import load as rules
+from admit.rules import upstream
 from admit.rules.fields import API_VERSION
 from admit.rules.lower import lower
 from admit.rules.sense import unanswered
@@ -63,9 +65,16 @@ def check(
     faults += found
     bounds = []
     for binding in rule_set.bindings:
-        bound, wrong = lower(binding, rule_set.policies, kubernetes)
+        policy = rule_set.policies[binding.policy.key]
+        own = policy.kind == "Policy"
+        bound, wrong = (
+            lower(binding, rule_set.policies, kubernetes) if own else upstream.lower(binding, policy, kubernetes)
+        )
         faults += wrong
         bounds.append(bound)
+    for policy in rule_set.policies.values():
+        if policy.kind != "Policy" and all(binding.policy.key != policy.key for binding in rule_set.bindings):
+            faults += upstream.faults_of(policy, kubernetes)
     if authorizer is None:
         faults += (fault for each in (*rule_set.policies.values(), *rule_set.bindings) for fault in unanswered(each))
     data = [*rule_set.data, *map(native, params)]
@@ -73,7 +82,7 @@ def check(
     engine = Engine(
         tuple(bounds),
         kubernetes,
-        tuple({binding.policy.name: rule_set.policies[binding.policy.name] for binding in rule_set.bindings}.values()),
+        tuple({binding.policy.key: rule_set.policies[binding.policy.key] for binding in rule_set.bindings}.values()),
         tuple(data),
         {name: item for item in known if (name := _namespace_name(item)) is not None},
         clock,

@@ -19,6 +19,10 @@ def kind_of(group: str, kind: str) -> Kind:
     return _KINDS.get((group, kind)) or Kind(group, kind, plural(kind), True)
 
 
+def is_built_in(group: str, kind: str) -> bool:
+    return (group, kind) in _KINDS
+
+
 def of_resource(group: str, resource: str) -> Kind | None:
     """The built-in kind whose objects a resource holds."""
     return next((kind for kind in _KINDS.values() if (kind.group, kind.resource) == (group, resource)), None)

@@ -10,6 +10,7 @@ from admit.cel.emit import may_exceed
 from admit.cel.env import Declarations
 from admit.cel.fold import literal
 from admit.cel.types import BOOL, DYN, optional_of
+from admit.kubernetes.equivalents import Equivalents
 from admit.plan.ir import Group, Plan, Step
 from admit.plan.match import Route, is_settled, may_match
 from admit.plan.share import conjunction
@@ -27,10 +28,23 @@ FALSE = Literal("bool", False, type=BOOL)
 NULL = literal(None, UNKNOWN)
 ITEM = "item#"  # no name of a rule
 
+EXEMPT = frozenset(
+    (group, resource)
+    for group, resources in (
+        ("admissionregistration.k8s.io", "mutatingadmissionpolicies mutatingadmissionpolicybindings"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies validatingadmissionpolicybindings"),
+        ("authentication.k8s.io", "selfsubjectreviews tokenreviews"),
+        ("authorization.k8s.io", "localsubjectaccessreviews selfsubjectaccessreviews"),
+        ("authorization.k8s.io", "selfsubjectrulesreviews subjectaccessreviews"),
+    )
+    for resource in resources.split()
+)
+"""Resources for which an API server asks no policy of its own."""
 
-def build(bounds: Iterable[Bound], route: Route, within: Declarations) -> Plan:
-    """The plan of a route, of those bindings that a request of it can concern."""
-    groups = tuple(group for bound in bounds if (group := _group(bound, route, within)) is not None)
+
+def build(bounds: Iterable[Bound], route: Route, within: Declarations, known: Equivalents = ()) -> Plan:
+    """The plan of a route, of those bindings that a request of it can concern, also in an equivalent form."""
+    groups = tuple(group for bound in bounds if (group := _group(bound, route, within, known)) is not None)
     settled = [step for group in groups if group.settled for step in group.steps]
     writing = [step for group in groups if group.settled and mutates(group.bound) for step in group.steps]
     idle = tuple(step.idle for step in writing if step.idle is not None)
@@ -42,15 +56,21 @@ def mutates(bound: Bound) -> bool:
     return "Deny" in bound.binding.validation_actions
 
 
-def _group(bound: Bound, route: Route, within: Declarations) -> Group | None:
+def _group(bound: Bound, route: Route, within: Declarations, known: Equivalents) -> Group | None:
     limits = bound.binding.match_resources
-    if limits is not None and not may_match(limits, route):
+    if bound.binding.policy.kind == "Policy":
+        known = ()
+    elif (route.group, route.resource) in EXEMPT:
         return None
-    steps = tuple(step for lowered in bound.members if (step := _step(lowered, route, within)) is not None)
+    if limits is not None and not may_match(limits, route, known):
+        return None
+    steps = tuple(step for lowered in bound.members if (step := _step(lowered, route, within, known)) is not None)
     if not steps:
         return None
     constraints = [step.lowered.policy.match_constraints for step in steps]
-    settled = all(match is None or is_settled(match, route) for match in (limits, *constraints))
+    settled = all(
+        match is None or (may_match(match, route) and is_settled(match, route)) for match in (limits, *constraints)
+    )
     told = any(step.lowered.policy.param_kind or step.lowered.audit_annotations for step in steps)
     return Group(bound, steps, settled and not told)
 
@@ -67,10 +87,10 @@ def workload_of(route: Route) -> Workload | None:
     return None
 
 
-def _step(lowered: Lowered, route: Route, within: Declarations) -> Step | None:
+def _step(lowered: Lowered, route: Route, within: Declarations, known: Equivalents) -> Step | None:
     """None where the policy has nothing to say on the route."""
     constraints = lowered.policy.match_constraints
-    if constraints is not None and not may_match(constraints, route):
+    if constraints is not None and not may_match(constraints, route, known):
         return None
     if lowered.policy.subject == "PodSpec":
         workload = workload_of(route)

@@ -39,6 +39,11 @@ class Group:
     steps: tuple[Step, ...]
     settled: bool
 
+    @property
+    def native(self) -> bool:
+        """Whether the policy is one of the API server's, to be evaluated as it does."""
+        return self.bound.binding.policy.kind != "Policy"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from admit.admission.kinds import kind_of
+from admit.admission.kinds import is_built_in, kind_of
 from admit.admission.request import Request
 from admit.errors import EvaluationError
 from admit.plan.match import selects
@@ -52,14 +52,28 @@ def params_of(kind: ParamKind | None, ref: ParamRef | None, request: Request, kn
     return found
 
 
-def _is_namespaced(kind: ParamKind, known: ByKind) -> bool:
-    """By the kind's CustomResourceDefinition, if it is known, else by the table of kinds."""
+def unknown(kind: ParamKind, known: ByKind) -> bool:
+    """Whether there is no such kind: none of it is given, and of its group other kinds are defined."""
     group = kind.api_version.rpartition("/")[0]
-    for definition in known.get(CRD, ()):
-        spec = _map(definition.get("spec"))
+    if is_built_in(group, kind.kind) or known.get((kind.api_version, kind.kind)):
+        return False
+    kinds = [_map(spec.get("names")).get("kind") for spec in _definitions(known) if spec.get("group") == group]
+    return bool(kinds) and kind.kind not in kinds
+
+
+def _is_namespaced(kind: ParamKind, known: ByKind) -> bool:
+    """By the table of kinds, else by the kind's CustomResourceDefinition, else by the objects of it that there are."""
+    group = kind.api_version.rpartition("/")[0]
+    if is_built_in(group, kind.kind):
+        return kind_of(group, kind.kind).namespaced
+    for spec in _definitions(known):
         if (spec.get("group"), _map(spec.get("names")).get("kind")) == (group, kind.kind):
             return bool(spec.get("scope") != "Cluster")
-    return kind_of(group, kind.kind).namespaced
+    return any(_metadata(each).get("namespace") for each in known.get((kind.api_version, kind.kind), ()))
+
+
+def _definitions(known: ByKind) -> Iterator[Mapping[str, Any]]:
+    return (_map(definition.get("spec")) for definition in known.get(CRD, ()))
 
 
 def _metadata(each: Object) -> Mapping[str, Any]:

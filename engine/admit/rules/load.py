@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from admit.errors import Fault
+from admit.rules import upstream
 from admit.rules.fields import API_VERSION, DOCUMENTS
 from admit.rules.model import Binding, Policy, Reference, RuleSet
 from admit.rules.profiles import members, settings_of
@@ -16,12 +17,6 @@ from admit.rules.sense import binding_faults, exception_faults, policy_faults
 from admit.rules.yaml import Document
 
 NOT_READ = {
-    "admissionregistration.k8s.io": (
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-        "MutatingAdmissionPolicy",
-        "MutatingAdmissionPolicyBinding",
-    ),
     "policies.kubewarden.io": (
         "ClusterAdmissionPolicy",
         "AdmissionPolicy",
@@ -63,13 +58,13 @@ class _Contents:
         content = _content(document, faults)
         self.faults += faults
         match content:
-            case Policy(name=name) if name in self.policies or name in self.unsound:
+            case Policy(name=name, key=key) if key in self.policies or key in self.unsound:
                 self.faults.append(Fault(f"there are two policies named {name!r}", content.span))
-            case Policy(name=name):
+            case Policy(key=key):
                 if faults:
-                    self.unsound.add(name)
+                    self.unsound.add(key)
                 else:
-                    self.policies[name] = content
+                    self.policies[key] = content
                 self.entries.append((content, document))
             case Binding():
                 self.entries.append((content, document))
@@ -81,13 +76,13 @@ class _Contents:
     def rule_set(self) -> RuleSet:
         """What is in force: the bindings, and the policies that neither a binding nor a profile names."""
         named = {member.name for entry, _ in self.entries if isinstance(entry, Policy) for member in entry.policies}
-        named |= {entry.policy.name for entry, _ in self.entries if isinstance(entry, Binding)}
+        named |= {entry.policy.key for entry, _ in self.entries if isinstance(entry, Binding)}
         bindings: list[Binding] = []
         names: set[str] = set()
         for entry, document in self.entries:
             if isinstance(entry, Policy):
                 self._complete(entry, ())
-                if entry.name in named:
+                if entry.key in named or entry.kind != "Policy":
                     continue
                 binding = Binding(entry.name, Reference(entry.name, span=entry.span), span=entry.span)
             else:
@@ -101,6 +96,11 @@ class _Contents:
 
     def _find(self, wanted: Reference) -> Policy | None:
         """The policy, of the rule set or else of the library."""
+        if wanted.kind != "Policy":
+            if wanted.key not in self.policies and wanted.key not in self.unsound:
+                said = f"there is no {wanted.kind} named {wanted.name!r}: this binding does nothing"
+                self.faults.append(Fault(said, wanted.span, warning=True))
+            return self.policies.get(wanted.key)
         name = wanted.name
         if name not in self.policies and name in self.library:
             self.policies[name] = self.library[name]
@@ -111,7 +111,7 @@ class _Contents:
 
     def _complete(self, policy: Policy, above: tuple[str, ...]) -> bool:
         """Whether the policy is sound, and all members that it has."""
-        complete = policy.name in self.policies
+        complete = policy.key in self.policies
         for member in policy.policies:
             if member.name in (*above, policy.name):
                 self.faults.append(Fault(f"the profile {member.name!r} is a member of itself", member.span))
@@ -155,6 +155,8 @@ def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapp
         faults.append(Fault("expected an object with apiVersion and kind", document.span()))
         return None
     group, kind = value["apiVersion"].partition("/")[0], value["kind"]
+    if group == upstream.GROUP and kind in upstream.KINDS:
+        return upstream.read(document, faults)
     if kind in NOT_READ.get(group, ()):
         faults.append(Fault(f"{kind} documents are not read by this version", document.span(("kind",))))
         return None
@@ -186,7 +188,8 @@ def _policy(name: str, spec: dict[str, Any], document: Document) -> Policy:
 def _name(document: Document) -> set[str]:
     """The name of a policy of which nothing could be read."""
     match document.value:
-        case {"kind": "Policy", "metadata": {"name": str(name)}}:
-            return {name}
+        case {"kind": "Policy" | "ValidatingAdmissionPolicy" | "MutatingAdmissionPolicy" as kind} as value:
+            name = (value.get("metadata") or {}).get("name")
+            return {Reference(name, kind).key} if isinstance(name, str) else set()
         case _:
             return set()

@@ -18,6 +18,7 @@ FailurePolicy: TypeAlias = Literal["Fail", "Ignore"]
 Action: TypeAlias = Literal["Deny", "Warn", "Audit"]
 Subject: TypeAlias = Literal["PodSpec"]
 PatchKind: TypeAlias = Literal["applyConfiguration", "jsonPatch"]
+PolicyKind: TypeAlias = Literal["Policy", "ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"]
 Test: TypeAlias = Literal["equals", "oneOf", "noneOf", "inRanges", "matches", "present", "absent"]
 
 
@@ -185,13 +186,20 @@ class Reference(Written):
     """The name of a policy or of a rule, where something else names it."""
 
     name: str
+    kind: PolicyKind = "Policy"
+
+    @property
+    def key(self) -> str:
+        """What a policy is known by in a rule set: policies of different kinds may have one name."""
+        return self.name if self.kind == "Policy" else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy(Written):
-    """Rules with typed settings; or a profile, which has `policies` instead of rules.
+    """Rules with typed settings; or a profile, which has `policies` instead of rules; or one of the API server's own.
 
-    `name` is what bindings call it: `metadata.name`, for a policy of the library its path.
+    `name` is what bindings call it: `metadata.name`, for a policy of the library its path. A policy of the API server's
+    has no subject, settings, forEach and so on, and is evaluated as the API server does it.
     """
 
     name: str
@@ -210,6 +218,12 @@ class Policy(Written):
     param_kind: ParamKind | None = None
     policies: tuple[Reference, ...] = ()
     message_expression: Expr | None = None
+    kind: PolicyKind = "Policy"
+    reinvocation_policy: Literal["Never", "IfNeeded"] = "Never"
+
+    @property
+    def key(self) -> str:
+        return Reference(self.name, self.kind).key
 
     @property
     def writes(self) -> tuple[Write, ...]:
@@ -253,7 +267,7 @@ class Binding(Written):
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """A rule set without faults. `policies` has those that a binding needs, the library's among them, by name;
+    """A rule set without faults. `policies` has those that a binding needs, the library's among them, by their keys;
     `bindings` are in order, implicit ones where their policy is written."""
 
     policies: Mapping[str, Policy]

@@ -1,0 +1,290 @@
+"""The engine: a request in, a Decision out. The one place where failurePolicy and validationActions are applied."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import groupby
+from typing import Any, Literal, TypeAlias
+
+from admit.admission import Decision, Request, envelope, from_manifest, read
+from admit.cel.env import AUTHORIZER, admission, parse_version
+from admit.cel.library.authorization import Authorize, Authorizer, request_resource
+from admit.cel.values import Value
+from admit.engine import validating
+from admit.engine.authorizer import once, unavailable, user
+from admit.engine.case import Case
+from admit.engine.mutating import Mutating
+from admit.engine.own import Own
+from admit.errors import UsageError
+from admit.kubernetes.equivalents import Equivalents, equivalents
+from admit.kubernetes.schemas import Schemas
+from admit.plan.build import build, mutates
+from admit.plan.composed import Composed
+from admit.plan.ir import Group, Plan
+from admit.plan.link import Expression, Judge, judges
+from admit.plan.match import Route
+from admit.plan.params import CRD, ByKind, by_kind
+from admit.plan.run import Runner
+from admit.rules import model
+from admit.rules.lower import Bound
+from admit.rules.names import free
+from admit.rules.workloads import WORKLOADS
+
+Clock: TypeAlias = Callable[[], datetime]
+Way: TypeAlias = Literal["mutate", "validate"]
+
+MOST_PLANS = 4096
+"""Routes of which the plan is kept. An API server has a few hundred."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """A rule set in force; immutable, and safe to share between threads.
+
+    `policies` are those in force; `namespaces` and `params` the objects that rules may look at besides; `authorizer`
+    answers what they ask of it, each question once a request.
+    """
+
+    bounds: tuple[Bound, ...]
+    kubernetes: str
+    policies: tuple[model.Policy, ...] = ()
+    params: tuple[Mapping[str, Any], ...] = ()
+    namespaces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    clock: Clock = now
+    authorizer: Authorize = unavailable
+    _routes: dict[tuple[Any, ...], _Linked] = field(default_factory=dict, init=False, repr=False)
+    _composed: dict[str, Composed] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def bindings(self) -> tuple[str, ...]:
+        """The names of the bindings, in rule-set order."""
+        return tuple(bound.binding.name for bound in self.bounds)
+
+    @cached_property
+    def params_by_kind(self) -> ByKind:
+        return by_kind(self.params)
+
+    @cached_property
+    def minor(self) -> int:
+        """The minor version of Kubernetes that this is for."""
+        return parse_version(self.kubernetes)
+
+    @cached_property
+    def definitions(self) -> tuple[Mapping[str, Any], ...]:
+        """The CustomResourceDefinitions that are known."""
+        return tuple(self.params_by_kind.get(CRD, ()))
+
+    @cached_property
+    def equivalents(self) -> Equivalents:
+        return equivalents(self.definitions)
+
+    @cached_property
+    def schemas(self) -> Schemas:
+        return Schemas(self.minor, self.definitions)
+
+    def composed(self, bound: Bound) -> Composed:
+        """The expressions of one of the API server's policies, as it evaluates them."""
+        name = bound.binding.name
+        if name not in self._composed:
+            (lowered,) = bound.members
+            variables = {variable.name: variable.expression for variable in lowered.variables}
+            self._composed[name] = Composed(variables, admission(self.kubernetes, variables={}, authorizer=True))
+        return self._composed[name]
+
+    def review(self, review: Mapping[str, Any] | bytes, route: Way = "mutate", binding: str | None = None) -> Decision:
+        """The decision on an AdmissionReview v1 (or a bare AdmissionRequest).
+
+        `mutate`: mutations, then validations on the result; `validate`: validations of the object as sent. With
+        `binding` only that one. Raises RequestError, UsageError.
+        """
+        return self.answer(read(review), route=route, binding=binding)
+
+    def decide(
+        self,
+        object: Mapping[str, Any],
+        old_object: Mapping[str, Any] | None = None,
+        operation: str = "CREATE",
+        namespace: str | None = None,
+        user: Mapping[str, Any] | None = None,
+        subresource: str = "",
+        *,
+        route: Way = "mutate",
+        binding: str | None = None,
+    ) -> Decision:
+        """The decision on a manifest, as if it were created, updated or (then `object` is the old one) deleted.
+
+        The resource follows from the kind; a namespaced object without a namespace is in `default`. Raises
+        RequestError, UsageError.
+        """
+        request = from_manifest(object, old_object, operation, namespace, user, subresource)
+        return self.answer(request, route=route, binding=binding)
+
+    def answer(
+        self, request: Request, *, route: Way = "mutate", binding: str | None = None, deadline: float | None = None
+    ) -> Decision:
+        """The decision on a request that has been read; `deadline` is a time of `time.monotonic`."""
+        key = request.resource, request.sub_resource, request.operation, not request.namespace, binding
+        linked = self._routes.get(key) or self._link(Route.of(request), binding)
+        mutating = route == "mutate"
+        judge = linked.quiet if mutating else linked.holds
+        if linked.settled and judge.plain and judge.fused(request.object, request.old_object):
+            return Decision(request, object=request.object)
+        scope = self._scope(request, linked.uses)
+        if linked.settled and not judge.plain and judge(scope):
+            return Decision(request, object=request.object)
+        return self._decided(Case(self, request, linked.plan.route, scope, deadline), linked, mutating)
+
+    def _decided(self, case: Case, linked: _Linked, mutating: bool) -> Decision:
+        """A decision that is not simply `yes`: all mutations in rule-set order, then all validations of the result."""
+        if mutating and case.request.object is not None:
+            upstream = Mutating(case)
+            for native, groups in groupby(linked.writing, lambda each: each[0].native):
+                if native:
+                    upstream.run(group for group, _ in groups)
+                else:
+                    for group, runners in groups:
+                        if _concerns(case, group):
+                            Own(case, group, runners).mutate()
+            upstream.reinvoke()
+        if not case.tally.denials:
+            for group, runners in linked.telling:
+                if group.native:
+                    validating.judge(case, group, runners[0])
+                elif _concerns(case, group):
+                    Own(case, group, runners, linked.messages.get(group.bound.binding.name)).validate()
+        return case.tally.decision(case.request, case.scope["object"], self.minor)
+
+    def glance(self, review: bytes, *, route: Way = "mutate", binding: str | None = None) -> str | None:
+        """The uid of a review that is allowed as it is, if that can be seen without reading all of it."""
+        asked = envelope(review)
+        if asked is None:
+            return None
+        key = asked.gvr, asked.subResource or "", asked.operation, not asked.namespace, binding
+        linked = self._routes.get(key)
+        if linked is None or not linked.settled:
+            return None
+        judge = linked.quiet if route == "mutate" else linked.holds
+        if not judge.plain:
+            return None
+        parts = judge.projection.parts(asked.object, asked.oldObject)
+        return asked.uid if parts is not None and judge.fused(*parts) else None
+
+    def warm(self, seconds: float = 5.0) -> None:
+        """Plans what concerns pods and workloads, for about so long at most, so that no first request has to wait."""
+        end = time.monotonic() + seconds
+        for operation in ("CREATE", "UPDATE"):
+            for kind in WORKLOADS:
+                if time.monotonic() < end:
+                    self._link(Route(kind.group, kind.version, kind.resource, kind.subresource, operation, True), None)
+
+    def plan(self, route: Route, binding: str | None = None) -> tuple[Plan, Judge]:
+        """What is done on a route, and the function of what must hold for nothing more to be done; for `explain`."""
+        linked = _Linked.of(self, route, binding)
+        return linked.plan, linked.quiet
+
+    def _link(self, route: Route, binding: str | None) -> _Linked:
+        linked = _Linked.of(self, route, binding)
+        if len(self._routes) < MOST_PLANS:
+            resource = route.group, route.version, route.resource
+            self._routes[resource, route.subresource, route.operation, not route.namespaced, binding] = linked
+        return linked
+
+    def _scope(self, request: Request, uses: frozenset[str]) -> dict[str, Value]:
+        """PARAMETERS of which those that are not used are null."""
+        authorizer = requested = None
+        if not uses.isdisjoint(AUTHORIZER):
+            authorizer = Authorizer(user(request.user_info), once(self.authorizer))
+            requested = request_resource(
+                authorizer,
+                request.request_resource.group,
+                request.request_resource.resource,
+                request.request_sub_resource,
+                request.namespace,
+                request.name,
+            )
+        return {
+            "object": request.object,
+            "oldObject": request.old_object,
+            "request": request.cel if "request" in uses else None,
+            "namespaceObject": self.namespace_of(request) if "namespaceObject" in uses else None,
+            "params": None,
+            "today": self.clock().astimezone(UTC).date().isoformat() if "today" in uses else None,
+            "authorizer": authorizer,
+            "authorizer.requestResource": requested,
+        }
+
+    def namespace_of(self, request: Request) -> Mapping[str, Any] | None:
+        """The Namespace that the request is in; one that was not given has only its name, and the label of it."""
+        if not request.namespace or request.resource[::2] == ("", "namespaces"):
+            return None
+        return self.namespaces.get(request.namespace) or {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": request.namespace, "labels": {"kubernetes.io/metadata.name": request.namespace}},
+        }
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        known = self.namespaces.get(name)
+        labels = (known.get("metadata") or {}).get("labels") if known is not None else None
+        return {"kubernetes.io/metadata.name": name, **(labels or {})}
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """A plan with its functions; `settled` where they speak of all its groups. `uses`: what its expressions mention."""
+
+    plan: Plan
+    writing: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has mutations in force
+    telling: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has validations or audit annotations
+    messages: Mapping[str, Expression]  # of the bindings of profiles that have one
+    holds: Judge
+    quiet: Judge
+    settled: bool
+    uses: frozenset[str]
+
+    @classmethod
+    def of(cls, engine: Engine, route: Route, binding: str | None) -> _Linked:
+        bounds: Sequence[Bound] = engine.bounds
+        if binding is not None:
+            bounds = [bound for bound in bounds if bound.binding.name == binding]
+            if not bounds:
+                raise UsageError(f"there is no binding {binding!r}")
+        within = admission(engine.kubernetes)
+        plan = build(bounds, route, within, engine.equivalents)
+        runners = [(group, [Runner(step, within, engine.schemas) for step in group.steps]) for group in plan.groups]
+        writing = ((group, tuple(r for r in its if r.writes)) for group, its in runners if mutates(group.bound))
+        telling = ((group, tuple(r for r in its if r.tells)) for group, its in runners)
+        holds, quiet = judges(plan, within)
+        messages = {
+            group.bound.binding.name: Expression(group.bound.message, within, {}, ("settings", "findings"))
+            for group in plan.groups
+            if group.bound.message is not None
+        }
+        return cls(
+            plan,
+            tuple(each for each in writing if each[1]),
+            tuple(each for each in telling if each[1]),
+            messages,
+            holds,
+            quiet,
+            all(group.settled for group in plan.groups),
+            frozenset().union(*map(_uses, plan.groups)),
+        )
+
+
+def _uses(group: Group) -> frozenset[str]:
+    message = group.bound.message
+    return frozenset().union(*(step.uses for step in group.steps), free(message) if message is not None else ())
+
+
+def _concerns(case: Case, group: Group) -> bool:
+    limits = group.bound.binding.match_resources
+    return group.settled or limits is None or case.matches(limits)

@@ -1,0 +1,133 @@
+"""Policies of ours: what their mutations write and what their validations find, under one binding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from admit.admission import Finding
+from admit.engine.case import Case
+from admit.engine.tally import strongest
+from admit.errors import EvaluationError
+from admit.plan.ir import Group
+from admit.plan.link import Expression
+from admit.plan.params import params_of
+from admit.plan.run import Failure, Runner, Scope, failed_text
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """`message`: of a profile, what makes one message of its members' findings."""
+
+    case: Case
+    group: Group
+    runners: Sequence[Runner]
+    message: Expression | None = None
+
+    def mutate(self) -> None:
+        for runner in self._applicable(Runner.is_idle):
+            for index, mutation in enumerate(runner.step.lowered.mutations):
+                try:
+                    self.case.scope["object"] = runner.written(mutation, self.case.scope)
+                except EvaluationError as error:
+                    self._failed(runner, f"mutations[{index}]", error)
+
+    def validate(self) -> None:
+        failures: list[tuple[Runner, Failure]] = []
+        unsaid: list[tuple[Runner, EvaluationError]] = []
+        for runner in self._applicable(Runner.is_silent):
+            policy = runner.step.lowered.policy
+            for failure in runner.failures(self.case.scope):
+                if failure.error is None or policy.failure_policy == "Fail":
+                    failures.append((runner, failure))
+            try:
+                for key, text in runner.annotations(self.case.scope):
+                    self.case.tally.annotate(f"{policy.name}/{key}", text)
+            except EvaluationError as error:
+                if policy.failure_policy == "Fail":
+                    unsaid.append((runner, error))
+        if failures:
+            findings = [finding for runner, failure in failures for finding in self._found(runner, failure)]
+            first = failures[0][1]
+            text = self._profile_text(findings) or first.text
+            self._act(text, first.validation.reason if first.error is None else "Invalid", findings)
+        for runner, failed in unsaid:  # denies whatever the actions, as in the API server
+            rule = runner.step.lowered.prefix + "auditAnnotations"
+            self._refuse(runner, rule, failed_text(rule, failed))
+
+    def _applicable(self, is_done: Callable[[Runner, Scope], bool]) -> Iterator[Runner]:
+        """The runners that have something to do, whose policies match and whose conditions hold; where that errs,
+        failurePolicy decides. One with parameters comes once for each, which is then in the scope."""
+        case = self.case
+        for runner in self.runners:
+            constraints = runner.step.lowered.policy.match_constraints
+            if not self.group.settled and constraints is not None and not case.matches(constraints):
+                continue
+            for param in self._params(runner):
+                case.scope["params"] = param
+                if is_done(runner, case.scope):
+                    continue
+                try:
+                    case.check_time()
+                    if runner.applies(case.scope):
+                        yield runner
+                except EvaluationError as error:
+                    self._failed(runner, "matchConditions", error)
+
+    def _params(self, runner: Runner) -> Sequence[Mapping[str, Any] | None]:
+        policy, ref = runner.step.lowered.policy, self.group.bound.binding.param_ref
+        try:
+            return params_of(policy.param_kind, ref, self.case.request, self.case.engine.params_by_kind)
+        except EvaluationError as error:  # denies whatever the actions, as in the API server
+            if policy.failure_policy == "Fail":
+                rule = runner.step.lowered.prefix + "paramRef"
+                self._refuse(runner, rule, f"failed to configure binding: {error}")
+            return ()
+
+    def _found(self, runner: Runner, failure: Failure) -> Iterator[Finding]:
+        validation, binding = failure.validation, self.group.bound.binding
+        policy, action = runner.step.lowered.policy.name, strongest(binding)
+        for message, pointer in failure.findings:
+            yield Finding(policy, binding.name, validation.name, message, pointer, action, validation.severity)
+
+    def _profile_text(self, findings: Sequence[Finding]) -> str:
+        """The one message that a profile makes of its members' findings; of a denial only."""
+        if self.message is None or strongest(self.group.bound.binding) != "Deny":
+            return ""
+        told = [
+            {"policy": f.policy, "rule": f.rule, "message": f.message, "field": f.field, "pointer": f.pointer or ""}
+            for f in findings
+        ]
+        try:
+            text = self.message({**self.case.scope, "settings": self.group.bound.settings, "findings": told})
+        except EvaluationError:
+            return ""
+        return text.strip() if isinstance(text, str) else ""
+
+    def _failed(self, runner: Runner, rule: str, error: EvaluationError) -> None:
+        """What could not be evaluated is a failing validation, or nothing, as failurePolicy says."""
+        policy, binding = runner.step.lowered.policy, self.group.bound.binding
+        if policy.failure_policy == "Ignore":
+            return
+        rule = runner.step.lowered.prefix + rule
+        text = failed_text(rule, error)
+        finding = Finding(policy.name, binding.name, rule, text, None, strongest(binding), policy.severity)
+        self._act(text, "Invalid", [finding])
+
+    def _refuse(self, runner: Runner, rule: str, text: str) -> None:
+        policy = runner.step.lowered.policy
+        finding = Finding(policy.name, self.group.bound.binding.name, rule, text, None, "Deny", policy.severity)
+        self.case.tally.deny(text, "Invalid", [finding])
+
+    def _act(self, text: str, reason: str, findings: Iterable[Finding]) -> None:
+        """What the binding's actions make of a failure."""
+        tally, binding = self.case.tally, self.group.bound.binding
+        if "Deny" in binding.validation_actions:
+            tally.deny(text, reason, findings)
+        else:
+            tally.findings += findings
+        if "Warn" in binding.validation_actions:
+            tally.warnings.append(text)
+        if "Audit" in binding.validation_actions:
+            tally.audit(text, binding)
