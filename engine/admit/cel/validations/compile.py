@@ -78,6 +78,12 @@ class Level:
     def __bool__(self) -> bool:
         return bool(self.rules or self.properties or self.elements or self.also)
 
+    @property
+    def noticed(self) -> bool:
+        """Whether there are rules outside of allOf: to the API server, a schema without them has no rules at all."""
+        inner = (*self.properties.values(), self.elements)
+        return bool(self.rules) or any(level.noticed for level in inner if level is not None)
+
 
 def compiled(schema: Schema, kubernetes: str, resource: bool) -> tuple[Level, tuple[Violation, ...]]:
     """The rules of a schema, and why an API server would not have them."""
@@ -162,27 +168,23 @@ class _Compiler:
                 cost = min(expression.cost * (most if name == "rule" else 1), MOST)
                 self.costs.append((cost, path))
                 if cost > RULE_LIMIT:
-                    self.faults.append(
-                        Violation(path, f"Forbidden: {_excess(f'estimated {name} cost', cost, RULE_LIMIT)}")
-                    )
+                    excess = _excess(f"estimated {name} cost", cost, RULE_LIMIT)
+                    self.faults.append(Violation(path, f"Forbidden: {excess}"))
         if rule.transition and place.uncorrelatable is not None:
-            problem = (
-                f"oldSelf cannot be used on the uncorrelatable portion of the schema within {place.uncorrelatable}"
-            )
-            self.faults.append(Violation(f"{place.path}.rule", f"Invalid value: {json.dumps(rule.text)}: {problem}"))
+            lost = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {place.uncorrelatable}"
+            self.faults.append(Violation(f"{place.path}.rule", f"Invalid value: {json.dumps(rule.text)}: {lost}"))
         if rule.optional and not rule.transition:
-            problem = "may not be set if oldSelf is not used in rule"
-            self.faults.append(Violation(f"{place.path}.optionalOldSelf", f"Invalid value: true: {problem}"))
+            idle = "may not be set if oldSelf is not used in rule"
+            self.faults.append(Violation(f"{place.path}.optionalOldSelf", f"Invalid value: true: {idle}"))
 
     def total(self) -> Iterator[Violation]:
         """What is wrong with the rules together: they cost too much."""
         total = min(sum(cost for cost, _ in self.costs), MOST)
         if total > SCHEMA_LIMIT:
-            for _, path in sorted((each for each in self.costs if each[0] >= SCHEMA_LIMIT // 100), reverse=True)[:4]:
-                contributed = (
-                    "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
-                )
-                yield Violation(path, f"Forbidden: {contributed}")
+            share = "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"
+            for cost, path in sorted(self.costs, key=lambda each: -each[0])[:4]:
+                if cost >= SCHEMA_LIMIT // 100:
+                    yield Violation(path, f"Forbidden: {share}")
             what = "x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema"
             yield Violation(_ROOT, f"Forbidden: {_excess(what, total, SCHEMA_LIMIT)}")
 

@@ -27,7 +27,7 @@ def examined(level: Level, value: Any, old: Any, budget: Budget) -> list[Violati
     """What the rules find wrong with an object; `old` is what it was, or None."""
     examiner = _Examiner(budget)
     try:
-        examiner.value(level, value, old, "")
+        examiner.value(level if level.noticed else None, value, old, "")
     except _Stopped:
         budget.left = -1
     return examiner.found
