@@ -60,6 +60,12 @@ def encode(value: Any, type: Type) -> Any:
             return value
 
 
+def dotted(path: Path) -> str:
+    """`spec.validations[0].expression`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
 def zero(type: Type) -> Any:
     """What stands for nothing in a type, decoded."""
     return None if type.pointer else _ZEROS.get(type.form)
@@ -102,7 +108,7 @@ class _Decoder:
         for key, item in value.items():
             field = type.fields.get(key)
             if field is None:
-                where = _dotted((*path, key))
+                where = dotted((*path, key))
                 self.unknown.append(Problem((*path, key), f'unknown field "{where}"'))
                 continue
             name = str(type).rpartition(".")[2]
@@ -160,9 +166,3 @@ class _Decoder:
 _KEPT = frozenset({"struct", "list", "map", "any"})
 _UNMARSHALLED = {"int or string": "int32", "time": "string"}
 _JSON = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
-
-
-def _dotted(path: Path) -> str:
-    """`spec.validations[0].expression`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")

@@ -96,6 +96,16 @@ def dns_subdomain_problems(text: str, prefix: bool = False) -> list[str]:
     return _shape_problems(text, prefix, shape=_SUBDOMAIN, longest=253)
 
 
+def dns_label_1035_problems(text: str, prefix: bool = False) -> list[str]:
+    """What is wrong with a label that must not begin with a digit, or with a prefix for one."""
+    return _shape_problems(text, prefix, shape=_LABEL_1035, longest=63)
+
+
+def label_value_problems(text: str) -> list[str]:
+    """What is wrong with the value of a label."""
+    return _shape_problems(text, shape=_LABEL_VALUE, longest=63, unit="bytes")
+
+
 def _shape_problems(
     text: str, prefix: bool = False, *, shape: Shape, longest: int, unit: str = "characters"
 ) -> list[str]:
@@ -113,7 +123,8 @@ def _bounded(text: str, longest: int, unit: str = "characters", prefix: bool = F
     return text, [f"must be no more than {longest} {unit}"] if len(octets) > longest else []
 
 
-def _qualified_name_problems(text: str) -> list[str]:
+def qualified_name_problems(text: str) -> list[str]:
+    """What is wrong with the key of a label and the like, `name` or `prefix/name`."""
     parts = text.split("/")
     if len(parts) > 2:
         prefix = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
@@ -171,12 +182,12 @@ def _is_datetime(text: str) -> bool:
 _FORMATS = (
     NamedFormat("dns1123Label", dns_label_problems, 30),
     NamedFormat("dns1123Subdomain", dns_subdomain_problems, 60),
-    NamedFormat("dns1035Label", partial(_shape_problems, shape=_LABEL_1035, longest=63), 30),
-    NamedFormat("qualifiedName", _qualified_name_problems, 60),
+    NamedFormat("dns1035Label", dns_label_1035_problems, 30),
+    NamedFormat("qualifiedName", qualified_name_problems, 60),
     NamedFormat("dns1123LabelPrefix", partial(dns_label_problems, prefix=True), 30),
     NamedFormat("dns1123SubdomainPrefix", partial(dns_subdomain_problems, prefix=True), 60),
-    NamedFormat("dns1035LabelPrefix", partial(_shape_problems, prefix=True, shape=_LABEL_1035, longest=63), 30),
-    NamedFormat("labelValue", partial(_shape_problems, shape=_LABEL_VALUE, longest=63, unit="bytes"), 40),
+    NamedFormat("dns1035LabelPrefix", partial(dns_label_1035_problems, prefix=True), 30),
+    NamedFormat("labelValue", label_value_problems, 40),
     NamedFormat("uri", _uri_problems, 1103),
     NamedFormat("uuid", partial(_simply, _is_uuid, "does not match the UUID format"), 70),
     NamedFormat("byte", partial(_simply, _is_base64, "invalid base64"), 84),
