@@ -75,6 +75,10 @@ REFUSED = [
     ("Int32Value{value: 'a'}", "expected type of field 'value' is 'int' but provided type is 'string'"),
     ("Int32Value{value: 1}.value", "type 'wrapper(int)' does not support field selection"),
     ("Duration{seconds: 1}.seconds", "type 'duration' does not support field selection"),
+    (
+        "Any{}.map(x, x)",
+        "expression of type 'any' cannot be range of a comprehension (must be list, map, or dynamic)",
+    ),
     ("Empty{}.a", "undefined field 'a'"),
     ("FieldMask{}", "undeclared reference to 'google.protobuf.FieldMask' (in container '')"),
     ("NullValue", "undeclared reference to 'google' (in container '')"),

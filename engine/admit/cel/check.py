@@ -435,7 +435,7 @@ class _Checker:
                 first = second
         elif type.kind is Kind.MAP:
             first, second = type.params
-        elif is_dyn(type) or type.kind in (Kind.ERROR, Kind.PARAM):
+        elif type.kind in (Kind.DYN, Kind.ERROR, Kind.PARAM):
             self.substitution.unify((DYN, type))
             first = second = DYN
         else:
