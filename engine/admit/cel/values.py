@@ -163,6 +163,14 @@ class Structured:
         """What must be equal if this and the other are to be; None where they are not. Raises EvaluationError."""
         raise NotImplementedError
 
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
 
 NONE: Final = Optional(None, present=False)
 ABSENT: Final = object()  # no value of CEL: what is not there
