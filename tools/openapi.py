@@ -97,6 +97,8 @@ _KEPT = (
 
 
 def _bare(schema: Mapping[str, Any]) -> dict[str, Any]:
+    if schema.get("format") == "int-or-string":  # as custom resources have it
+        return {"x-kubernetes-int-or-string": True}
     bare = {key: schema[key] for key in _KEPT if key in schema and schema[key] != {}}
     for wrapped in (schema, *schema.get("allOf", ())):
         if "$ref" in wrapped:

@@ -205,17 +205,18 @@ def admission(
     params: bool = False,
     variables: Mapping[str, Type] | None = None,
     also: Mapping[str, Type | str] | None = None,
+    also_types: Mapping[str, Mapping[str, Type]] | None = None,
     patches: bool = False,
     authorizer: bool = False,
 ) -> Declarations:
     """What an expression of an admission policy may mention.
 
     `variables` are the composed variables declared so far, None where there are none (matchConditions); `also` are
-    variables beyond the API server's; `patches`: in the expression of a mutation; `authorizer`: everywhere but in
-    messages. Raises UsageError.
+    variables beyond the API server's or with types other than its, `also_types` object types; `patches`: in the
+    expression of a mutation; `authorizer`: everywhere but in messages. Raises UsageError.
     Source: k8s.io/apiserver, plugin/policy/validating and plugin/policy/mutating.
     """
-    types = dict(_ADMISSION_TYPES)
+    types = _ADMISSION_TYPES | dict(also_types or {})
     declared: dict[str, Type | str] = {
         "object": DYN,
         "oldObject": DYN,
@@ -341,22 +342,21 @@ def _crosses(overload: Overload) -> bool:
 
 
 def _composed(type: Type) -> Type:
-    """The type that a composed variable has for those that use it: dyn for what is no scalar, list or map."""
-    plain = (Kind.PRIMITIVE, Kind.WELL_KNOWN, Kind.LIST, Kind.MAP, Kind.DYN)
-    pending = [type]
-    while pending:
-        each = pending.pop()
-        if each.kind not in plain:
+    """The type that a composed variable has for those that use it: dyn in place of what is no scalar, list or map."""
+    match type.kind:
+        case Kind.PRIMITIVE | Kind.WELL_KNOWN | Kind.DYN:
+            return type
+        case Kind.LIST | Kind.MAP:
+            return Type(type.kind, type.name, tuple(map(_composed, type.params)))
+        case _:
             return DYN
-        pending.extend(each.params)
-    return type
 
 
 def _strings(*names: str) -> dict[str, Type]:
     return dict.fromkeys(names, STRING)
 
 
-_ADMISSION_TYPES: Mapping[str, Mapping[str, Type]] = {
+_ADMISSION_TYPES: dict[str, Mapping[str, Type]] = {
     "kubernetes.GroupVersionKind": _strings("group", "version", "kind"),
     "kubernetes.GroupVersionResource": _strings("group", "version", "resource"),
     "kubernetes.UserInfo": {
