@@ -57,6 +57,7 @@ LIBRARIES = {
     "regex": ("Regular expressions", "In RE2's syntax."),
     "urls": ("URLs", ""),
     "addresses": ("IP addresses and networks", ""),
+    "network": ("More of IP addresses and networks", ""),
     "quantity": ("Quantities", "Amounts as Kubernetes writes them: `500m`, `1Gi`."),
     "semver": ("Semantic versions", ""),
     "format": ("Named formats", "What names, labels and the like must look like."),
@@ -214,6 +215,19 @@ def page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def versions(within: Within) -> str:
+    """In words: `Kubernetes 1.32+, the specification's language`."""
+    minors = sorted(minor for minor in within if minor is not None)
+    parts: list[str] = []
+    if minors and (minors[0], minors[-1]) == (OLDEST, NEWEST):
+        parts.append("Kubernetes")
+    elif minors:
+        parts.append(f"Kubernetes 1.{minors[0]}{'+' if minors[-1] == NEWEST else f' to 1.{minors[-1]}'}")
+    if None in within:
+        parts.append("the specification's language")
+    return ", ".join(parts)
+
+
 _MOST = 3  # examples that are shown
 _PREFACE = f"""\
 # Functions, operators and macros
@@ -310,15 +324,16 @@ def _all_of(members: Iterable[Entry]) -> Within:
 def _home(library: str, within: Within) -> str:
     """Who has a library, if it is not all."""
     if library in EXTENSIONS:
-        return f"In {_versions(within - {None})}, and in the specification's language with `libraries=['{library}']`."
-    return "" if within == ALL else f"In {_versions(within)} only."
+        also = f"{versions(minors)}, and in " if (minors := within - {None}) else ""
+        return f"In {also}the specification's language with `libraries=['{library}']`."
+    return "" if within == ALL else f"In {versions(within)} only."
 
 
 def _row(entry: Entry, usual: Within) -> str:
     examples = [*map(_code, entry.examples[:_MOST])]
     examples += [f"{_code(text)} error: {_code(error)}" for text, error in entry.fails[:_MOST]]
     cost = "" if entry.cost is None else " to ".join(map(_amount, dict.fromkeys(entry.cost)))
-    only = "" if entry.within == usual else _versions(entry.within)
+    only = "" if entry.within == usual else versions(entry.within)
     cells = ("<br>".join(map(_code, entry.forms)), entry.doc, "<br>".join(examples), cost, only)
     return f"| {' | '.join(cells)} |"
 
@@ -330,18 +345,6 @@ def _amount(cost: int) -> str:
 def _code(text: str) -> str:
     ticks = "``" if "`" in text else "`"
     return f"{ticks}{text.replace('|', chr(92) + '|')}{ticks}"
-
-
-def _versions(within: Within) -> str:
-    minors = sorted(minor for minor in within if minor is not None)
-    parts: list[str] = []
-    if minors and (minors[0], minors[-1]) == (OLDEST, NEWEST):
-        parts.append("Kubernetes")
-    elif minors:
-        parts.append(f"Kubernetes 1.{minors[0]}{'+' if minors[-1] == NEWEST else f' to 1.{minors[-1]}'}")
-    if None in within:
-        parts.append("the specification's language")
-    return ", ".join(parts)
 
 
 if __name__ == "__main__":

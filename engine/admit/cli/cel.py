@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable
-from typing import Any
 
 import click
 
-from admit.cel.ast import Literal
-from admit.cel.cost import MOST, Cost
 from admit.cel.env import NEWEST
-from admit.cel.types import Type
-from admit.cel.unparse import unparse
-from admit.cel.values import Map, Optional, Struct, Value, bounded
 from admit.cli.output import OUTPUT, Form, show_data, show_error
+from admit.cli.repl import Repl
 from admit.cli.scope import scope_of
+from admit.cli.values import estimated, is_bounded, plain, written
 from admit.errors import EvaluationError, UsageError
 
 
@@ -69,55 +63,24 @@ def evaluate(
     scope = scope_of(language_of(kubernetes, spec), variables, file)
     program = scope.program(expression)
     try:
-        value = scope.value(program)
+        value, cost = scope.counted(program)
         if form in ("json", "yaml"):
-            estimate = {"min": program.cost.min, "max": program.cost.max if _is_bounded(program.cost) else None}
-            show_data({"value": plain(value), "type": str(program.type), "estimate": estimate}, form)
+            estimate = {"min": program.cost.min, "max": program.cost.max if is_bounded(program.cost) else None}
+            show_data({"value": plain(value), "type": str(program.type), "cost": cost, "estimate": estimate}, form)
         else:
-            click.echo(f"{written(value)}\ntype: {program.type}\ncost: {shown_cost(program.cost)}")
+            click.echo(f"{written(value)}\ntype: {program.type}\ncost: {cost}, estimated {estimated(program.cost)}")
     except EvaluationError as error:
         show_error(error)
         ctx.exit(1)
 
 
-def shown_cost(cost: Cost) -> str:
-    if not _is_bounded(cost):
-        return f"{cost.min} or more"
-    return str(cost.min) if cost.min == cost.max else f"{cost.min} to {cost.max}"
+@command.command("repl")
+@in_language
+@click.pass_context
+def repl(ctx: click.Context, variables: tuple[str, ...], file: str | None, kubernetes: str | None, spec: bool) -> None:
+    """Evaluate expressions line by line.
 
-
-def _is_bounded(cost: Cost) -> bool:
-    """Whether the most that it may cost says anything: a tenth of what has no end has none either."""
-    return cost.max < MOST // 1000
-
-
-@bounded
-def written(value: Value) -> str:
-    """The value as CEL writes it: typed again, it is the same value."""
-    return unparse(Literal("constant", value))
-
-
-@bounded
-def plain(value: Value) -> Any:
-    """The value as JSON: bytes in base64, an optional as what it holds or null; what JSON lacks otherwise as text."""
-    match value:
-        case None | bool() | str():
-            return value
-        case int():
-            return int(value)
-        case float():
-            return value if math.isfinite(value) else str(value).replace("nan", "NaN").replace("inf", "Infinity")
-        case bytes():
-            return base64.b64encode(value).decode()
-        case list():
-            return [plain(item) for item in value]
-        case dict() | Map():
-            return {key if isinstance(key, str) else written(key): plain(item) for key, item in value.items()}
-        case Struct(fields=fields):
-            return plain(fields)
-        case Optional():
-            return plain(value.value) if value.present else None
-        case Type():
-            return str(value)
-        case _:
-            return str(value)
+    `:help` tells what else can be typed. Where the input is no terminal there is no prompt, and the exit status is 1
+    if something failed.
+    """
+    ctx.exit(Repl(scope_of(language_of(kubernetes, spec), variables, file)).run())

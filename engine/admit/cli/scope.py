@@ -54,10 +54,12 @@ class Scope:
         """Raises CompileError, with places in a source `expression`."""
         return link(self.checked(text), tuple(self.declared.variables), self.declared)
 
-    def value(self, program: Program) -> Value:
-        """What the program gives. Raises EvaluationError, which says it if a variable has no value."""
+    def counted(self, program: Program) -> tuple[Value, int]:
+        """What the program gives, and its cost. Raises EvaluationError, which says it if a variable has no value."""
         try:
-            return program(**{name: value for name, value in self.values.items() if name in self.declared.variables})
+            return program.counted(
+                **{name: value for name, value in self.values.items() if name in self.declared.variables}
+            )
         except EvaluationError as error:
             missing = re.fullmatch(r"no such attribute\(s\): (.*)", str(error))
             if missing is None or missing[1] in self.values:
