@@ -15,6 +15,7 @@
 | evaluate, fold | the reference evaluator, to the letter; constants computed beforehand |
 | count | the evaluator again, which counts what that costs |
 | quote, emit/, link | nodes to Python's `ast`, and that to a function |
+| validations/ | x-kubernetes-validations of a schema: compiled, and held against objects |
 | manual | every operator, macro and function as people write it |
 """
 
@@ -26,15 +27,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from admit.cel.cost import CostModel
     from admit.cel.link import Environment, Program
+    from admit.cel.validations import Validations
     from admit.cel.values import decode, encode
     from admit.errors import CompileError, EvaluationError
 
-__all__ = ["CompileError", "CostModel", "Environment", "EvaluationError", "Program", "decode", "encode"]
+__all__ = ["CompileError", "CostModel", "Environment", "EvaluationError", "Program", "Validations", "decode", "encode"]
 
 _HOMES = {
     **dict.fromkeys(("CompileError", "EvaluationError"), "admit.errors"),
     "CostModel": "admit.cel.cost",
     **dict.fromkeys(("Environment", "Program"), "admit.cel.link"),
+    "Validations": "admit.cel.validations",
     **dict.fromkeys(("decode", "encode"), "admit.cel.values"),
 }
 
