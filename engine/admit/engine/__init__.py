@@ -61,7 +61,7 @@ class Engine:
     clock: Clock = now
     authorizer: Authorize = unavailable
     _routes: dict[tuple[Any, ...], _Linked] = field(default_factory=dict, init=False, repr=False)
-    _composed: dict[str, Composed] = field(default_factory=dict, init=False, repr=False)
+    _composed: dict[tuple[str, str], Composed] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def bindings(self) -> tuple[str, ...]:
@@ -92,12 +92,12 @@ class Engine:
 
     def composed(self, bound: Bound) -> Composed:
         """The expressions of one of the API server's policies, as it evaluates them."""
-        name = bound.binding.name
-        if name not in self._composed:
+        key = bound.binding.policy.key, bound.binding.name
+        if key not in self._composed:
             (lowered,) = bound.members
             variables = {variable.name: variable.expression for variable in lowered.variables}
-            self._composed[name] = Composed(variables, admission(self.kubernetes, variables={}, authorizer=True))
-        return self._composed[name]
+            self._composed[key] = Composed(variables, admission(self.kubernetes, variables={}, authorizer=True))
+        return self._composed[key]
 
     def review(self, review: Mapping[str, Any] | bytes, route: Way = "mutate", binding: str | None = None) -> Decision:
         """The decision on an AdmissionReview v1 (or a bare AdmissionRequest).

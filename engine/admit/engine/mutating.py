@@ -15,13 +15,14 @@ from admit.cel.values import equal
 from admit.engine.case import Case
 from admit.engine.upstream import Invocation, Misconfigured, invocations
 from admit.errors import EvaluationError, StatusError
+from admit.kubernetes.normalise import redefaulted
 from admit.plan.ir import Group
 from admit.plan.patch import patched
 from admit.plan.validating import BUDGET, applies
 from admit.rules import lower
 
-Key: TypeAlias = tuple[str, str | None, str | None]
-"""An invocation: the binding, and the namespace and name of the parameter."""
+Key: TypeAlias = tuple[str, str, str | None, str | None]
+"""An invocation: the policy, the binding, and the namespace and name of the parameter."""
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Mutating:
     """What is to be run again, if there is a second pass."""
     _before: set[Key] = field(default_factory=set)  # what may be run again, and has run since the last change
     _output: Any = None
+    _dirty: bool = False
 
     def run(self, groups: Iterable[Group]) -> None:
         """The first pass, or a part of it. Denials go into the tally."""
@@ -53,6 +55,7 @@ class Mutating:
     def _dispatch(self, groups: list[Group], second: bool) -> None:
         failed: list[_Failure] = []
         invoked: list[Invocation] = []
+        self._dirty = False
         for group in groups:
             try:
                 invoked += invocations(self.case, group)
@@ -64,6 +67,9 @@ class Mutating:
         except StatusError as error:  # whatever the failurePolicy
             reason = "ServiceUnavailable" if error.code == 503 else "InternalError"
             self.case.tally.deny(str(error), reason, [], error.code)
+        if self._dirty:  # be it with what was there before
+            self.changed = True
+            self._require_again()
         self._output = self.case.scope["object"]
         self._deny([each for each in failed if each.policy.failure_policy == "Fail"])
 
@@ -107,7 +113,9 @@ class Mutating:
         if isinstance(outcome, EvaluationError):
             raise outcome
         made = patched(mutation.kind, scope["object"], outcome, case.engine.schemas)
+        made = redefaulted(scope["object"], made)
         case.scope["object"] = {**made, "apiVersion": case.scope["object"].get("apiVersion")}
+        self._dirty = True
 
     def _require_again(self) -> None:
         self.again |= self._before
@@ -149,4 +157,4 @@ class _Failure:
 
 def _key(invocation: Invocation) -> Key:
     param: Mapping[str, Any] = (invocation.param or {}).get("metadata") or {}
-    return invocation.binding.name, param.get("namespace"), param.get("name")
+    return invocation.policy.name, invocation.binding.name, param.get("namespace"), param.get("name")

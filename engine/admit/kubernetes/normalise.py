@@ -11,29 +11,65 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from admit.admission.kinds import kind_of
+from admit.admission.native import native
 from admit.kubernetes.decode import decode, encode
 from admit.kubernetes.defaults import defaulted
 from admit.kubernetes.types import of_kind
 
 
-def normalise(object: Any, namespace: str | None = None) -> Any:
-    """The object with defaults, canonical quantities and a namespace; without nulls, empty fields and its status.
+def normalise(object: Any, namespace: str | None = None, created: bool = True) -> Any:
+    """The object with defaults, canonical quantities and a namespace; without nulls and empty fields.
 
-    Fields that its kind lacks are dropped. One of an unknown kind gets a namespace, and is otherwise left as it is; so
-    is one with a value of a wrong JSON type, which no API server reads.
+    One that is `created` has the status of a new object, whatever it says. Fields that its kind lacks are dropped. One
+    of an unknown kind gets a namespace, and is otherwise left as it is; so is one with a value of a wrong JSON type,
+    which no API server reads. Raises RequestError for what is no JSON.
     """
-    match object:
-        case {"apiVersion": str(version), "kind": str(kind), **rest} if isinstance(rest.get("metadata", {}), dict):
-            return _placed(_built_in(object, version, kind), version, kind, namespace)
+    match native(object):
+        case {"apiVersion": str(version), "kind": str(kind), **rest} as manifest if isinstance(
+            rest.get("metadata") or {}, dict
+        ):
+            return _placed(_built_in(manifest, version, kind, created), version, kind, namespace)
+        case other:
+            return other
+
+
+def redefaulted(before: Mapping[str, Any], after: Any) -> Any:
+    """The object that a mutation has made of one, with the defaults of what is new in it.
+
+    An object that had not all its defaults is as its author has it, and so remains.
+    """
+    if _bare(_canonical(before)) != _bare(before):
+        return after
+    return _canonical(after)
+
+
+def _canonical(object: Any) -> Any:
+    """The object with its defaults; itself where its kind or shape is not known."""
+    type = of_kind(str(object.get("apiVersion")), str(object.get("kind"))) if isinstance(object, dict) else None
+    decoded = decode(object, type) if type is not None else None
+    if type is None or decoded is None or decoded.misfits:
+        return object
+    return encode(defaulted(decoded.value, type), type)
+
+
+def _bare(value: Any) -> Any:
+    """Without what says nothing."""
+    match value:
+        case dict():
+            kept = {key: _bare(item) for key, item in value.items()}
+            return {key: item for key, item in kept.items() if item not in (None, {}, [])}
+        case list():
+            return [_bare(item) for item in value]
         case _:
-            return object
+            return value
 
 
-def _built_in(object: dict[str, Any], version: str, kind: str) -> dict[str, Any]:
+def _built_in(object: dict[str, Any], version: str, kind: str, created: bool) -> dict[str, Any]:
     type = of_kind(version, kind)
     if type is None:
         return object
-    decoded = decode({key: value for key, value in object.items() if key != "status" or kind == "Node"}, type)
+    dropped = {"status"} if created and kind != "Node" else frozenset()
+    decoded = decode({key: value for key, value in object.items() if key not in dropped}, type)
     if decoded.misfits:
         return object
     admitted = _ADMISSION.get((version, kind), dict)(defaulted(decoded.value, type))
@@ -61,7 +97,7 @@ def _pod(pod: dict[str, Any]) -> dict[str, Any]:
         profile = spec.get("securityContext", {}).get("appArmorProfile")
         for key in {"initContainers", "containers", "ephemeralContainers"} & spec.keys():
             spec[key] = [_confined(container, annotations, profile) for container in spec[key]]
-    return {**pod, "spec": spec, "status": {"phase": "Pending"}}
+    return {**pod, "spec": spec, "status": {"phase": "Pending", **pod.get("status", {})}}
 
 
 def _tolerations(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
