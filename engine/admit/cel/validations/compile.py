@@ -55,13 +55,15 @@ class Rule:
     message_expression: Expression | str | None
     reason: str
     field_path: str
+    transition: bool
+    """Whether it mentions oldSelf."""
     optional: bool
     """Whether oldSelf is an optional."""
 
     @property
-    def transition(self) -> bool:
-        """Whether it mentions oldSelf."""
-        return isinstance(self.rule, Expression) and _mentions(self.rule.expr, "oldSelf")
+    def shown(self) -> str:
+        """What stands for the rule in errors."""
+        return self.message or self.text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,6 +204,7 @@ def compiled_rule(rule: Mapping[str, Any], node: Schema, within: Declarations, k
         message,
         rule.get("reason") or "FieldValueInvalid",
         _field_path(rule.get("fieldPath", ""), node),
+        isinstance(expression, Expression) and _mentions(expression.expr, "oldSelf"),
         bool(rule.get("optionalOldSelf")),
     )
 

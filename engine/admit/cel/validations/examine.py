@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from admit.cel.schema import typed
 from admit.cel.validations.compile import Expression, Level, Rule, Schema, Violation
@@ -61,67 +61,73 @@ class _Examiner:
                     self.value(level.properties.get(name), item, known.get(name), f"{path}.{name}".removeprefix("."))
 
     def rules(self, level: Level, value: Any, old: Any, path: str) -> None:
-        type = level.node.get("type", "")
+        subject = _Subject(path, level.node.get("type", ""))
         if self.budget.left <= 0:
-            self.stop(path, type, f"validation {_OUT_OF_BUDGET}")
+            self.stop(subject.invalid(f"validation {_OUT_OF_BUDGET}"))
+        variables = _variables(level, value, old)
         for rule in level.rules:
             if isinstance(rule.rule, str):
-                self.invalid(path, type, f"rule compile error: {rule.rule}")
-        if all(isinstance(rule.rule, str) for rule in level.rules):
-            return
-        try:
-            variables = {"self": typed(level.node, value, level.resource)}
-            if old is not None and any(rule.transition for rule in level.rules):
-                variables["oldSelf"] = typed(level.node, old, level.resource)
-        except EvaluationError as error:
-            self.invalid(path, type, str(error))
-            return
-        for rule in level.rules:
-            if isinstance(rule.rule, str):
-                continue
-            given = variables
-            if rule.optional:
-                given = variables | {"oldSelf": Optional(variables["oldSelf"]) if "oldSelf" in variables else NONE}
-            if rule.transition and "oldSelf" not in given:
-                continue
-            holds = self.paid(rule.rule, given, path, type, f"rule: {rule.message or rule.text}")
-            if isinstance(holds, EvaluationError):
-                self.invalid(path, type, _failure(rule, holds))
-            elif holds is not True:
-                at = ".".join(filter(None, (path, rule.field_path)))
-                message = self.message(rule, variables, at, type) or rule.message or f"failed rule: {rule.text}"
-                self.found.append(Violation(at, _complaint(rule.reason, type, value, message)))
+                self.found.append(subject.invalid(f"rule compile error: {rule.rule}"))
+            elif isinstance(variables, EvaluationError):
+                self.found.append(subject.invalid(_failure(rule, variables)))
+            elif rule.optional or not rule.transition or "oldSelf" in variables:
+                self.rule(rule, rule.rule, variables, value, subject)
 
-    def message(self, rule: Rule, variables: Mapping[str, Value], path: str, type: str) -> str:
+    def rule(
+        self, rule: Rule, expression: Expression, variables: Mapping[str, Value], value: Any, subject: _Subject
+    ) -> None:
+        given = variables
+        if rule.optional:
+            given = {**variables, "oldSelf": Optional(variables["oldSelf"]) if "oldSelf" in variables else NONE}
+        holds = self.paid(expression, given, subject, "validation", f"rule: {rule.shown}")
+        if isinstance(holds, EvaluationError):
+            self.found.append(subject.invalid(_failure(rule, holds)))
+        elif holds is not True:
+            subject = _Subject(".".join(filter(None, (subject.path, rule.field_path))), subject.type)
+            message = self.message(rule, variables, subject) or rule.message or f"failed rule: {rule.text}"
+            self.found.append(Violation(subject.path, _complaint(rule.reason, subject.type, value, message)))
+
+    def message(self, rule: Rule, variables: Mapping[str, Value], subject: _Subject) -> str:
         """What messageExpression gives, if that is a line of text and not too long."""
-        if not isinstance(rule.message_expression, Expression):
+        expression = rule.message_expression
+        if not isinstance(expression, Expression):
             return ""
-        shown = f"messageExpression: {json.dumps(rule.message_expression.text)}"
-        text = self.paid(rule.message_expression, variables, path, type, shown)
+        shown = f"messageExpression: {json.dumps(expression.text)}"
+        text = self.paid(expression, variables, subject, "messageExpression evaluation", shown)
         text = text.strip() if isinstance(text, str) else ""
         return text if "\n" not in text and len(text.encode()) <= LONGEST_MESSAGE else ""
 
-    def paid(self, expression: Expression, variables: Mapping[str, Value], path: str, type: str, shown: str) -> Value:
-        """The value of an expression, or its EvaluationError; its cost is taken from the budget."""
+    def paid(
+        self, expression: Expression, variables: Mapping[str, Value], subject: _Subject, what: str, shown: str
+    ) -> Value:
+        """The value of an expression, or its EvaluationError; what it cost is taken from the budget."""
         try:
             value, cost = expression.program.counted(self.budget.limit, **variables)
         except EvaluationError as error:
             value, cost = error, error.cost or 0
-        what = "validation" if shown.startswith("rule: ") else "messageExpression evaluation"
         if cost > self.budget.left:
-            self.stop(path, type, f"{what} {_OUT_OF_BUDGET}")
+            self.stop(subject.invalid(f"{what} {_OUT_OF_BUDGET}"))
         if cost > self.budget.limit:
+            why = f"'{value}': " if what == "validation" else ""
             stopped = f"no further validation rules will be run due to call cost exceeds limit for {shown}"
-            self.stop(path, type, f"'{value}': {stopped}" if what == "validation" else stopped)
+            self.stop(subject.invalid(f"{why}{stopped}"))
         self.budget.left -= cost
         return value
 
-    def invalid(self, path: str, type: str, detail: str) -> None:
-        self.found.append(Violation(path, f"Invalid value: {json.dumps(type)}: {detail}"))
-
-    def stop(self, path: str, type: str, detail: str) -> None:
-        self.invalid(path, type, detail)
+    def stop(self, violation: Violation) -> NoReturn:
+        self.found.append(violation)
         raise _Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What rules are about: where it is, and its type."""
+
+    path: str
+    type: str
+
+    def invalid(self, detail: str) -> Violation:
+        return Violation(self.path, f"Invalid value: {json.dumps(self.type)}: {detail}")
 
 
 _OUT_OF_BUDGET = "failed due to running out of cost budget, no further validation rules will be run"
@@ -142,12 +148,22 @@ def _by_key(node: Schema, items: Any) -> Mapping[str | None, Any]:
     return {key: item for item in listed if (key := _key(node, item)) is not None}
 
 
+def _variables(level: Level, value: Any, old: Any) -> dict[str, Value] | EvaluationError:
+    """What rules see; oldSelf is there only if one of them asks for it."""
+    try:
+        variables = {"self": typed(level.node, value, level.resource)}
+        if old is not None and any(rule.transition for rule in level.rules):
+            variables["oldSelf"] = typed(level.node, old, level.resource)
+    except EvaluationError as error:
+        return error
+    return variables
+
+
 def _failure(rule: Rule, error: EvaluationError) -> str:
-    shown = rule.message or rule.text
     if str(error).startswith("no such overload"):
         said = "call arguments did not match a supported operator, function or macro signature"
-        return f"'{error}': {said} for rule: {shown}"
-    return f"{error} evaluating rule: {shown}"
+        return f"'{error}': {said} for rule: {rule.shown}"
+    return f"{error} evaluating rule: {rule.shown}"
 
 
 def _complaint(reason: str, type: str, value: Any, message: str) -> str:
