@@ -21,6 +21,33 @@ def found(schema: dict[str, Any], value: Any, old: Any = None) -> list[str]:
 
 
 INTEGER = {"type": "integer"}
+PATHS = [
+    ("", ""),
+    (".a", "a"),
+    ("['a']", "a"),
+    (".a.b", "a[b]"),
+    (".a['b.c']", "a[b.c]"),
+    ("['it\\'s']", "it's"),
+    ("['it\\x27s']", None),
+    (".list", "list"),
+    (".list[0]", None),
+    (".list.a", None),
+    ("a", None),
+    (".", None),
+    (".a..b", None),
+    (".none", None),
+]
+
+
+@pytest.mark.parametrize("path, shown", PATHS)
+def test_field_paths(path: str, shown: str | None) -> None:
+    values = {"type": "object", "additionalProperties": TEXT}
+    schema = {"type": "object", "properties": {"a": values, "it's": TEXT, "list": {"type": "array", "items": values}}}
+    validations = Validations(ruled(schema, {"rule": "true", "fieldPath": path}), resource=False)
+    assert validations.root.rules[0].field_path == shown
+    assert bool(validations.faults) is (shown is None)
+
+
 FAULTS: list[tuple[dict[str, Any], list[str]]] = [
     (ruled(INTEGER, "self > 0"), []),
     (ruled(INTEGER, "self > ''"), ["rule: Invalid value: \"self > ''\": compilation failed: ERROR: <input>:1:6: "]),

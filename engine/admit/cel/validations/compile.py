@@ -54,7 +54,7 @@ class Rule:
     message: str
     message_expression: Expression | str | None
     reason: str
-    field_path: str
+    field_path: str | None  # None for one that leads nowhere
     transition: bool
     """Whether it mentions oldSelf."""
     optional: bool
@@ -172,6 +172,8 @@ class _Compiler:
                 if cost > RULE_LIMIT:
                     excess = _excess(f"estimated {name} cost", cost, RULE_LIMIT)
                     self.faults.append(Violation(path, f"Forbidden: {excess}"))
+        if rule.field_path is None:
+            self.faults.append(Violation(f"{place.path}.fieldPath", "Invalid value: must be a valid path"))
         if rule.transition and place.uncorrelatable is not None:
             lost = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {place.uncorrelatable}"
             self.faults.append(Violation(f"{place.path}.rule", f"Invalid value: {json.dumps(rule.text)}: {lost}"))
@@ -238,23 +240,24 @@ def _mentions(expr: Expr, name: str) -> bool:
     return False
 
 
-def _field_path(text: str, node: Schema) -> str:
-    """A fieldPath as paths are shown; empty where it does not lead to a value of the schema."""
+def _field_path(text: str, node: Schema) -> str | None:
+    """A fieldPath (`.a['b-c']`) as paths are shown; None where it does not lead to a value of the schema."""
     shown = ""
     if not re.fullmatch(f"({_STEP.pattern})*", text):
-        return ""
+        return None
     for step in _STEP.finditer(text):
-        name = step[1] or re.sub(r"\\(.)", r"\1", step[2])
-        if "properties" in node and name in node["properties"]:
+        name = step[1] or re.sub(r"\\.", lambda escape: _LETTERS[escape[0]], step[2])
+        if name in node.get("properties", {}):
             shown, node = f"{shown}.{name}", node["properties"][name]
         elif "properties" not in node and isinstance(node.get(_VALUES), Mapping):
             shown, node = f"{shown}[{name}]", node[_VALUES]
         else:
-            return ""
+            return None
     return shown.removeprefix(".")
 
 
-_STEP = re.compile(r"\.([^.\[\]]+)|\['((?:[^'\\]|\\.)*)'\]")
+_STEP = re.compile(r"""\.([^.\[\]]+)|\['((?:[^'\\]|\\[abfnrtv'\\])*)'\]""")
+_LETTERS = {rf"\{letter}": meant for letter, meant in zip("abfnrtv'\\", "\a\b\f\n\r\t\v'\\", strict=True)}
 _VALUES = "additionalProperties"
 
 
