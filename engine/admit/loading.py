@@ -72,8 +72,9 @@ def check(
         )
         faults += wrong
         bounds.append(bound)
+    bound_ones = {binding.policy.key for binding in rule_set.bindings}
     for policy in rule_set.policies.values():
-        if policy.kind != "Policy" and all(binding.policy.key != policy.key for binding in rule_set.bindings):
+        if policy.kind != "Policy" and policy.key not in bound_ones:
             faults += upstream.faults_of(policy, kubernetes)
     if authorizer is None:
         faults += (fault for each in (*rule_set.policies.values(), *rule_set.bindings) for fault in unanswered(each))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 
 class Kind(NamedTuple):
@@ -17,6 +18,16 @@ class Kind(NamedTuple):
 def kind_of(group: str, kind: str) -> Kind:
     """The kind as the table has it; one that it lacks is taken to be namespaced, its resource by `plural`."""
     return _KINDS.get((group, kind)) or Kind(group, kind, plural(kind), True)
+
+
+def defined(definitions: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Kind]:
+    """The kinds of CustomResourceDefinitions, by group and name."""
+    found = {}
+    for definition in definitions:
+        match definition.get("spec"):
+            case {"group": str(group), "names": {"kind": str(kind), "plural": str(plural)}, **rest}:
+                found[group, kind] = Kind(group, kind, plural, rest.get("scope") != "Cluster")
+    return found
 
 
 def is_built_in(group: str, kind: str) -> bool:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import orjson
 
-from admit.admission.kinds import kind_of
+from admit.admission.kinds import Kind, kind_of
 from admit.admission.native import native
 from admit.errors import RequestError
 
 OPERATIONS = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
+
+ANONYMOUS: Mapping[str, Any] = {"username": "system:anonymous", "groups": ["system:unauthenticated"]}
+"""The user of a request that nobody has signed."""
 
 
 class GroupVersionKind(NamedTuple):
@@ -114,18 +118,21 @@ def from_manifest(
     user: Mapping[str, Any] | None = None,
     subresource: str = "",
     dry_run: bool = False,
+    kinds: Mapping[tuple[str, str], Kind] = MappingProxyType({}),
 ) -> Request:
     """The request that an API server would make of a manifest; with DELETE the object is the old one.
 
-    The resource follows from the kind; a namespaced object without a namespace is in `namespace`, else in `default`.
-    Raises RequestError.
+    The resource follows from the kind, `kinds` being those that are known beside the built-in ones; a namespaced object
+    without a namespace is in `namespace`, else in `default`. Without a user it is one that nobody knows. Raises
+    RequestError.
     """
     manifest = native(object)
     if type(manifest) is not dict:
         raise RequestError(f"expected an object with apiVersion and kind, got {_named(manifest)}")
     _check(manifest, _MANIFEST)
     group, _, version = _present(manifest, "apiVersion").rpartition("/")
-    known = kind_of(group, _present(manifest, "kind"))
+    named = group, _present(manifest, "kind")
+    known = kinds.get(named) or kind_of(*named)
     metadata = manifest.get("metadata") or {}
     _check(metadata, _METADATA, "metadata")
     name = metadata.get("name") or ""
@@ -137,7 +144,7 @@ def from_manifest(
         "name": name,
         "namespace": _namespace(metadata.get("namespace") or "", namespace) if known.namespaced else "",
         "operation": operation,
-        "userInfo": native(user or {}),
+        "userInfo": native(ANONYMOUS if user is None else user),
         "object": manifest,
         "oldObject": native(old_object),
         "dryRun": dry_run,

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from admit.admission import Decision, Request, envelope, from_manifest, read
+from admit.admission.kinds import Kind, defined
 from admit.cel.env import AUTHORIZER, admission, parse_version
 from admit.cel.library.authorization import Authorize, Authorizer, request_resource
 from admit.cel.values import Value
@@ -83,6 +84,10 @@ class Engine:
         return tuple(self.params_by_kind.get(CRD, ()))
 
     @cached_property
+    def _kinds(self) -> Mapping[tuple[str, str], Kind]:
+        return defined(self.definitions)
+
+    @cached_property
     def equivalents(self) -> Equivalents:
         return equivalents(self.definitions)
 
@@ -124,7 +129,7 @@ class Engine:
         The resource follows from the kind; a namespaced object without a namespace is in `default`. Raises
         RequestError, UsageError.
         """
-        request = from_manifest(object, old_object, operation, namespace, user, subresource)
+        request = from_manifest(object, old_object, operation, namespace, user, subresource, kinds=self._kinds)
         return self.answer(request, route=route, binding=binding)
 
     def answer(
