@@ -31,6 +31,7 @@ from admit.cel.env import Declarations
 from admit.cel.evaluate import Bound, Evaluator, Scope, Steps, run
 from admit.cel.values import Map, Optional, Value
 from admit.errors import EvaluationError
+from admit.source import Span
 
 _NO_PLANS: Mapping[str, Plan] = MappingProxyType({})
 _SEARCHES = frozenset(("matches", "find", "findAll"))
@@ -46,7 +47,7 @@ class Plan(Priced):
         try:
             return run(counter, self.expr), counter.cost
         except _Spent:
-            failed = EvaluationError("operation cancelled: actual cost limit exceeded", self.expr.span)
+            failed = exceeded(self.expr.span)
         except EvaluationError as error:
             failed = error
         failed.cost = counter.cost
@@ -92,6 +93,11 @@ class Account(dict[str, Value]):
 def plan(expr: Expr, within: Declarations, model: str | CostModel | None = None) -> Plan:
     """The plan of an expression, however deep it is. Raises EvaluationError for a constant that is none."""
     return Plan.of(expr, within, model)
+
+
+def exceeded(span: Span) -> EvaluationError:
+    """What passes the limit of its costs."""
+    return EvaluationError("operation cancelled: actual cost limit exceeded", span)
 
 
 class _Spent(Exception):

@@ -11,9 +11,10 @@ from admit.cel.ast import Expr
 from admit.cel.check import check
 from admit.cel.cost import LIMIT, Cost, CostModel, estimate
 from admit.cel.cost import cost_model as model_named
-from admit.cel.count import Account, Plan, plan
-from admit.cel.emit import UNBOUND, Code, Unfit, emit, emit_exact
+from admit.cel.count import Account, Plan, exceeded, plan
+from admit.cel.emit import UNBOUND, Code, Exceeded, Unfit, emit, emit_counted, emit_exact
 from admit.cel.env import Declarations, declarations
+from admit.cel.evaluate import Evaluator
 from admit.cel.fold import fold
 from admit.cel.parse import parse
 from admit.cel.types import DYN, Type
@@ -21,6 +22,7 @@ from admit.cel.values import Value
 from admit.errors import EvaluationError, UsageError
 from admit.source import Source, Span
 
+_BOUNDS = (Unfit, RecursionError, MemoryError, SyntaxError)  # the last three CPython's: the exact form has none of them
 _PYTHONS = frozenset(("None", "True", "False", "__debug__"))
 
 
@@ -100,12 +102,12 @@ def link(
     `definitions` are variables that stand for expressions, each of those before it: lazy, computed once at most.
     """
 
-    exact = _Exact(expr, definitions, within, model)
+    exact = _Exact(expr, parameters, definitions, within, model)
     try:
         folded = {variable: fold(definition, within) for variable, definition in definitions.items()}
         code = emit(fold(expr, within), parameters, exact, within.kubernetes, name, folded)
         program = load(code, expr.span)
-    except (Unfit, RecursionError, MemoryError, SyntaxError):  # CPython's own bounds: the exact form has none of them
+    except _BOUNDS:
         code = emit_exact(expr, parameters, exact, name)
         program = load(code, expr.span)
     linked = cast(Program, program)
@@ -117,34 +119,58 @@ def link(
 
 
 class _Exact:
-    """The exact form of a program, within the limit of costs."""
+    """The exact form of a program, which counts: generated code, made when it is first used, over the evaluator."""
 
     def __init__(
-        self, expr: Expr, definitions: Mapping[str, Expr], within: Declarations, model: str | CostModel | None
+        self,
+        expr: Expr,
+        parameters: Sequence[str],
+        definitions: Mapping[str, Expr],
+        within: Declarations,
+        model: str | CostModel | None,
     ) -> None:
-        self._expr, self._definitions = expr, definitions
+        self._expr, self._parameters, self._definitions, self._within = expr, parameters, definitions, within
         self._plan = partial(plan, within=within, model=model)
+
+    def __call__(self, /, **variables: Value) -> Value:
+        try:
+            return self._counting(*variables.values(), LIMIT)[0]
+        except Exceeded:
+            raise exceeded(self._expr.span) from None
+
+    def counted(self, limit: int = LIMIT, /, **variables: Value) -> tuple[Value, int]:
+        given = [variables.get(name, UNBOUND) for name in self._parameters]
+        try:
+            return self._counting(*given, limit)
+        except Exceeded:  # the evaluator knows at which cost
+            return self._evaluated(*given, limit)
 
     @cached_property
     def _plans(self) -> tuple[Plan, Mapping[str, Plan]]:
         return self._plan(self._expr), {name: self._plan(expr) for name, expr in self._definitions.items()}
 
-    def __call__(self, /, **variables: Value) -> Value:
+    @cached_property
+    def _counting(self) -> Callable[..., tuple[Value, int]]:
         own, definitions = self._plans
-        return Account(_given(variables), definitions).evaluate(own)
+        try:
+            if definitions:
+                raise Unfit("variables that are counted by themselves")
+            chosen = Evaluator({}, self._within).chosen
+            code = emit_counted(own, self._parameters, lambda **given: self._evaluated(*given.values()), chosen)
+            return load(code, self._expr.span)
+        except _BOUNDS:
+            return self._evaluated
 
-    def counted(self, limit: int = LIMIT, /, **variables: Value) -> tuple[Value, int]:
+    def _evaluated(self, *values: Value) -> tuple[Value, int]:
+        """What the counting evaluator makes of it, by the values of the parameters; the last one is the limit."""
         own, definitions = self._plans
-        account = Account(_given(variables), definitions, limit)
+        given = {name: value for name, value in zip(self._parameters, values, strict=False) if value is not UNBOUND}
+        account = Account(given, definitions, values[-1])
         try:
             return account.evaluate(own), account.cost
         except EvaluationError as error:
             error.cost = account.cost
             raise
-
-
-def _given(variables: Mapping[str, Value]) -> Mapping[str, Value]:
-    return {name: value for name, value in variables.items() if value is not UNBOUND}
 
 
 def load(code: Code, span: Span) -> Callable[..., Any]:

@@ -9,9 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from admit.cel.ast import Expr
+from admit.cel.cost.priced import Priced
 from admit.cel.emit.bounds import may_exceed
+from admit.cel.emit.counted import CountingEmitter
 from admit.cel.emit.emitter import Emitter, far_return
-from admit.cel.emit.frame import SURPRISES, UNBOUND, Exit, Unfit
+from admit.cel.emit.frame import SURPRISES, UNBOUND, Exceeded, Exit, Unfit
 from admit.cel.quote import quote, statements
 from admit.source import Span
 
@@ -20,9 +22,11 @@ __all__ = [
     "UNBOUND",
     "Code",
     "Emitter",
+    "Exceeded",
     "Exit",
     "Unfit",
     "emit",
+    "emit_counted",
     "emit_exact",
     "far_return",
     "function",
@@ -79,7 +83,24 @@ def emit_exact(expr: Expr, parameters: Sequence[str], exact: Callable[..., Any],
     return function(emitter, name, _handover(emitter, exact, expr.span), expr.span)
 
 
-def function(emitter: Emitter, name: str, otherwise: Sequence[ast.stmt], span: Span) -> Code:
+def emit_counted(
+    priced: Priced,
+    parameters: Sequence[str],
+    exact: Callable[..., Any],
+    chosen: Callable[[Any], Any],
+    name: str = "counted",
+) -> Code:
+    """The function of the parameters, and of a limit, that gives the expression's value and what it has cost; or hands
+    over to `exact` (by keyword, the limit last). It raises Exceeded where the limit is passed.
+
+    `chosen` is what becomes of an optional that a `?:` gives. Raises Unfit where there is no such form.
+    """
+    emitter = CountingEmitter(priced, parameters, chosen)
+    emitter.emit()
+    return function(emitter, name, _handover(emitter, exact, priced.expr.span), priced.expr.span)
+
+
+def function(emitter: Emitter | CountingEmitter, name: str, otherwise: Sequence[ast.stmt], span: Span) -> Code:
     """What has been emitted as a function `name` of the emitter's parameters, `otherwise` after a surprise."""
     frame = emitter.frame
     body = list(otherwise)
@@ -103,7 +124,7 @@ def function(emitter: Emitter, name: str, otherwise: Sequence[ast.stmt], span: S
     return Code(ast.Module([definition], []), name, frame.namespace)
 
 
-def _handover(emitter: Emitter, exact: Callable[..., Any], span: Span) -> list[ast.stmt]:
+def _handover(emitter: Emitter | CountingEmitter, exact: Callable[..., Any], span: Span) -> list[ast.stmt]:
     frame = emitter.frame
     call = quote("exact()", span, exact=frame.helper(exact, "exact"))
     assert isinstance(call, ast.Call)

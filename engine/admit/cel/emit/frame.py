@@ -19,6 +19,10 @@ class Surprise(Exception):
     """Raised by generated code where the fast form does not hold; the exact form decides."""
 
 
+class Exceeded(Exception):
+    """Raised by generated code that counts, where the limit is passed."""
+
+
 SURPRISES = (Surprise, EvaluationError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
 """What ends the fast form. Not NameError and the like: those would be our mistakes."""
 
