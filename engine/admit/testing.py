@@ -20,6 +20,7 @@ from admit.cel.library.authorization import Attributes, Verdict
 from admit.cel.parse import parse
 from admit.engine import Engine, now
 from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
+from admit.kubernetes.normalise import normalise
 from admit.library import Library
 from admit.loading import SUFFIXES, Given, binding_of, load
 from admit.plan.write import MISSING, set_at, value_at
@@ -74,10 +75,13 @@ class Report:
         return tuple(outcome for outcome in self.outcomes if outcome.differences)
 
 
-def run(file: Path) -> Report:
-    """Runs all cases of a test file. Raises RuleSetError for what is wrong with it, UsageError if it cannot be read."""
+def run(file: Path, as_is: bool = False) -> Report:
+    """Runs all cases of a test file, about objects as an API server would have them, or `as_is`.
+
+    Raises RuleSetError for what is wrong with it, UsageError if it cannot be read.
+    """
     faults: list[Fault] = []
-    suites = [_Suite(file, document, faults) for document in _read(file)]
+    suites = [_Suite(file, document, faults, as_is) for document in _read(file)]
     if faults:
         raise RuleSetError(faults)
     outcomes = [outcome for suite in suites for outcome in suite.outcomes()]
@@ -230,10 +234,10 @@ SUITE = Record(
 class _Suite:
     """The cases about one policy or binding. `rules` and `tested` are known when they have been run."""
 
-    def __init__(self, file: Path, document: Document, faults: list[Fault]) -> None:
+    def __init__(self, file: Path, document: Document, faults: list[Fault], as_is: bool) -> None:
         self.rules: dict[tuple[str, str], Fault] = {}
         self.tested: set[tuple[str, str]] = set()
-        self._file, self._faults = file, faults
+        self._file, self._faults, self._as_is = file, faults, as_is
         self._engines: dict[bytes, Engine] = {}
         before = len(faults)
         written = Reader(document, faults).read(SUITE, document.value, ())
@@ -277,6 +281,7 @@ class _Suite:
                 sent = set_at(sent, _path(text), value)
             for text in case.remove:
                 sent = apply(sent, [{"op": "remove", "path": pointer(_path(text))}])
+            sent = self._admitted(case, sent)
             if case.expect.patched is not None:
                 patched = _patched(sent, case.expect.patched)
             if case.now is not None:
@@ -284,7 +289,13 @@ class _Suite:
         except (EvaluationError, ValueError) as error:
             self._faults.append(Fault(str(error), case.span))
         old = base if case.old_object is None and case.operation == "UPDATE" else case.old_object
-        return replace(case, object=sent, old_object=old), patched
+        return replace(case, object=sent, old_object=self._admitted(case, old)), patched
+
+    def _admitted(self, case: _Case, item: Any) -> Any:
+        """The object as admission sees it; that of CONNECT is no object of a cluster, but options."""
+        if self._as_is or case.operation == "CONNECT":
+            return item
+        return normalise(item, case.namespace, created=case.operation == "CREATE")
 
     def _engine(self, case: _Case) -> Engine:
         """Raises RuleSetError."""

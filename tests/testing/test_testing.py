@@ -25,6 +25,12 @@ def test_cases_that_pass(file: str, cases: int, rules: int) -> None:
     assert (len(report.outcomes), report.rules, report.untested) == (cases, rules, ())
 
 
+def test_objects_as_an_api_server_has_them() -> None:
+    """The old ones too; but the status of what is there already is left to it."""
+    assert run(Path("workloads.test.yaml")).failures == ()
+    assert [outcome.name for outcome in run(Path("workloads.test.yaml"), as_is=True).failures] == ["a default", "zeros"]
+
+
 def test_cases_that_fail(golden: Callable[[str, str], None]) -> None:
     report = run(Path("sums.test.yaml"))
     assert len(report.failures) == len(report.outcomes)

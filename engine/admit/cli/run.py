@@ -15,6 +15,7 @@ from admit.cli.output import OUTPUT, Form, show_data
 from admit.cli.rules import KUBERNETES, content_of, engine_of, settings_from, values_of, with_settings
 from admit.engine import Engine
 from admit.errors import RequestError, UsageError
+from admit.kubernetes.normalise import normalise
 from admit.loading import files_of
 
 
@@ -22,6 +23,7 @@ from admit.loading import files_of
 @click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
 @click.option("--request", "-r", "request", metavar="FILE", help="An AdmissionReview or AdmissionRequest; - is stdin.")
 @click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
+@click.option("--as-is", is_flag=True, help="Judge manifests as they are, without what an API server fills in.")
 @with_settings
 @KUBERNETES
 @OUTPUT
@@ -31,6 +33,7 @@ def command(
     policies: tuple[str, ...],
     request: str | None,
     manifests: tuple[str, ...],
+    as_is: bool,
     settings_json: str | None,
     settings_path: Path | None,
     kubernetes: str,
@@ -46,7 +49,7 @@ def command(
         raise UsageError("either a request (-r) or manifests (-f) are needed")
     engine = engine_of(policies, kubernetes, settings_from(settings_json, settings_path))
     denied = False
-    decisions = [engine.review(content_of(request))] if request is not None else _decisions(engine, manifests)
+    decisions = [engine.review(content_of(request))] if request is not None else _decisions(engine, manifests, as_is)
     for i, decision in enumerate(decisions):
         denied = denied or not decision.allowed
         if (form or ("json" if request is not None else "text")) == "text":
@@ -56,12 +59,12 @@ def command(
     ctx.exit(1 if denied else 0)
 
 
-def _decisions(engine: Engine, paths: Sequence[str]) -> Iterator[Decision]:
+def _decisions(engine: Engine, paths: Sequence[str], as_is: bool) -> Iterator[Decision]:
     for path in paths:
         for file in [path] if path == "-" else files_of(Path(path)):
             for item in _items(values_of(content_of(file), str(file))):
                 try:
-                    yield engine.decide(item)
+                    yield engine.decide(item if as_is else normalise(item))
                 except RequestError as error:
                     raise RequestError(f"{file}: {error}") from None
 

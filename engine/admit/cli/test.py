@@ -14,8 +14,9 @@ from admit.testing import Outcome, Report, run, shown, suites
 @click.command("test")
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--verbose", "-v", is_flag=True, help="Name the cases that pass too.")
+@click.option("--as-is", is_flag=True, help="Take objects as they are, without what an API server fills in.")
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[Path, ...], verbose: bool) -> None:
+def command(ctx: click.Context, paths: tuple[Path, ...], verbose: bool, as_is: bool) -> None:
     """Run the tests of rules: NAME.test.yaml files, rule files that have one beside them, folders.
 
     Left out, PATH is the current folder. The exit status is 0 where every case passes, 1 where one fails, 2 where tests
@@ -26,7 +27,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], verbose: bool) -> None:
     unsound = False
     for file in files:
         try:
-            reports.append(run(file))
+            reports.append(run(file, as_is))
         except RuleSetError as error:
             unsound = True
             show_error(error)

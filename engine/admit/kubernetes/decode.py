@@ -44,7 +44,7 @@ class Decoded:
 
 def decode(value: Mapping[str, Any], type: Type) -> Decoded:
     decoder = _Decoder()
-    return Decoded(decoder.struct(value, type, (), ()), decoder.unknown, decoder.misfits)
+    return Decoded(decoder.struct(value, type), decoder.unknown, decoder.misfits)
 
 
 def encode(value: Any, type: Type) -> Any:
@@ -102,35 +102,34 @@ class _Decoder:
     unknown: list[Problem] = field(default_factory=list)
     misfits: list[Problem] = field(default_factory=list)
 
-    def struct(self, value: Mapping[str, Any], type: Type, path: Path, place: tuple[str, ...]) -> dict[str, Any]:
-        """`place` is the path as Go prints it, after the name of the innermost struct."""
+    def struct(self, value: Mapping[str, Any], type: Type, path: Path = (), place: str = "") -> dict[str, Any]:
+        """`place` is the path as Go prints it, which knows of no indexes, but of structs that are embedded."""
         decoded = {}
+        name = str(type).rpartition(".")[2]
         for key, item in value.items():
             field = type.fields.get(key)
             if field is None:
                 where = dotted((*path, key))
                 self.unknown.append(Problem((*path, key), f'unknown field "{where}"'))
                 continue
-            name = str(type).rpartition(".")[2]
-            within = (name, *place[1:], field.path)
-            given = self._value(item, field.type, (*path, key), within)
+            given = self._value(item, field.type, (*path, key), name, f"{place}.{field.path}")
             if given is not None and (field.type.pointer or field.type.form in _KEPT or given != zero(field.type)):
                 decoded[key] = given
         return decoded
 
-    def _value(self, value: Any, type: Type, path: Path, place: tuple[str, ...]) -> Any:
+    def _value(self, value: Any, type: Type, path: Path, struct: str, place: str) -> Any:
         match type.form, value:
             case _, None:
                 return zero(type)
             case "struct", dict():
                 return self.struct(value, type, path, place)
             case "list", list():
-                return [self._value(item, type.element, (*path, i), place) for i, item in enumerate(value)]
+                return [self._value(item, type.element, (*path, i), struct, place) for i, item in enumerate(value)]
             case "map", dict():
-                return {key: self._value(item, type.element, (*path, key), place) for key, item in value.items()}
-            case "bool", bool():
-                return value
-            case ("string" | "bytes" | "time" | "int or string", str()) | ("any", _):
+                return {
+                    key: self._value(item, type.element, (*path, key), struct, place) for key, item in value.items()
+                }
+            case ("string" | "bytes" | "time" | "int or string", str()) | ("bool", bool()) | ("any", _):
                 return value
             case "int" | "float" | "quantity" | "int or string", bool():
                 pass
@@ -144,25 +143,20 @@ class _Decoder:
                 except EvaluationError as error:
                     self.misfits.append(Problem(path, str(error)))
                     return value
-        self._misfit(value, type, path, place)
+        self.misfits.append(Problem(path, _misfit(value, type, struct + place)))
         return value
-
-    def _misfit(self, value: Any, type: Type, path: Path, place: tuple[str, ...]) -> None:
-        """In the words of Go's encoding/json."""
-        found = _JSON[value.__class__]
-        if type.form == "int" and isinstance(value, float):
-            found = f"number {value}"
-        struct, *fields = place
-        if type.form == "quantity":
-            text = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-        elif type.form in _UNMARSHALLED:
-            text = f"json: cannot unmarshal {found} into Go value of type {_UNMARSHALLED[type.form]}"
-        else:
-            where = ".".join((struct, *fields))
-            text = f"json: cannot unmarshal {found} into Go struct field {where} of type {type}"
-        self.misfits.append(Problem(path, text))
 
 
 _KEPT = frozenset({"struct", "list", "map", "any"})
-_UNMARSHALLED = {"int or string": "int32", "time": "string"}
+
+
+def _misfit(value: Any, type: Type, place: str) -> str:
+    """In the words of Go's encoding/json, or of quantities."""
+    if type.form == "quantity":
+        return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+    found = f"number {value}" if (type.form, value.__class__) == ("int", float) else _JSON[value.__class__]
+    wanted = {"int or string": "int32", "time": "string"}.get(type.form, type)
+    return f"json: cannot unmarshal {found} into Go struct field {place} of type {wanted}"
+
+
 _JSON = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
