@@ -5,7 +5,7 @@
 | source, errors, resources | a text and its place in a file; the tree of errors; where data lives |
 | cel/ | CEL, of use without the rest: an expression in, a Python function out |
 | admission/ | AdmissionReview v1 in and out: Request, Decision, Finding, JSON Patch; kind to resource |
-| kubernetes/ | what an API server knows of its kinds: structured merge, JSON Patch as it applies it |
+| kubernetes/ | what an API server knows of its kinds: types, defaults, schemas, structured merge, policies in order |
 | rules/ | what people write: YAML with positions, the model, settings, lowering to plain CEL |
 | plan/ | what is left to do when a request comes: matching, simplified and shared expressions, functions |
 | engine | a request in, a Decision out; failurePolicy and validationActions in one place |
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from admit.cel.library.authorization import Attributes, Verdict
     from admit.engine import Engine
     from admit.errors import AdmitError, RequestError, RuleSetError, UsageError
+    from admit.kubernetes.normalise import normalise
     from admit.loading import load
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ __all__ = [
     "Verdict",
     "cel",
     "load",
+    "normalise",
 ]
 
 _HOMES = {
@@ -52,6 +54,7 @@ _HOMES = {
     **dict.fromkeys(("Attributes", "Verdict"), "admit.cel.library.authorization"),
     "Engine": "admit.engine",
     "load": "admit.loading",
+    "normalise": "admit.kubernetes.normalise",
 }
 
 

@@ -51,6 +51,7 @@ def test_defaults() -> None:
         "namespaceSelector": {},
         "objectSelector": {},
     }
+    assert defaulted(changed("vap", {"/metadata": {"generateName": "a-"}}, []))["metadata"]["name"] == "a-00000"
     wrong = changed("vap", {"/spec": 3}, [])
     assert defaulted(wrong) is wrong
 

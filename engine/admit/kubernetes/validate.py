@@ -76,13 +76,14 @@ def problems(document: Mapping[str, Any], compile: Compile = lambda expression: 
 
 
 def defaulted(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The document as the API server keeps it; itself where it is none that an API server reads."""
+    """The document as the API server keeps it, with a name; itself where it is none that an API server reads."""
     type = of_kind(str(document.get("apiVersion")), str(document.get("kind")))
     decoded = decode(document, type) if type else None
     if type is None or decoded is None or decoded.misfits:
         return document
-    complete: Mapping[str, Any] = encode(defaults.defaulted(decoded.value, type), type)
-    return complete
+    complete: dict[str, Any] = encode(defaults.defaulted(decoded.value, type), type)
+    metadata = complete["metadata"]
+    return {**complete, "metadata": {**metadata, "name": _name(metadata)}} if _name(metadata) else complete
 
 
 def _version(document: Mapping[str, Any]) -> str:
