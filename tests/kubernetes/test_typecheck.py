@@ -37,7 +37,10 @@ EXPRESSIONS = [
     ("object.spec.strategy.rollingUpdate.maxSurge == 1 || object.spec.strategy.rollingUpdate.maxSurge == '1%'", ""),
     ("object.spec.template.spec.containers[0].resources.limits", "undefined field 'limits'"),  # quantities have no type
     ("object.spec.template.spec", ""),  # what it evaluates to is not asked
-    ("authorizer.requestResource.check('get').allowed()", "does not support field selection"),
+    (
+        "authorizer.requestResource.check('get').allowed()",
+        "unexpected failed resolution of 'kubernetes.authorization.Authorizer'",
+    ),
     ("params.a", "undeclared reference to 'params'"),
     ("", "Syntax error: mismatched input '<EOF>'"),
 ]
