@@ -20,7 +20,6 @@ from admit.rules import model
 from admit.rules.lower import Lowered
 
 Object: TypeAlias = Mapping[str, Any]
-AUTHORIZER = ("authorizer", "authorizer.requestResource")
 
 
 class Misconfigured(Exception):

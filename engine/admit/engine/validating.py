@@ -5,16 +5,22 @@ Source: k8s.io/apiserver, plugin/policy/validating (dispatcher.go).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from admit.admission import Finding
+from admit.cel.ast import Expr
+from admit.cel.values import Value
 from admit.engine.case import Case
 from admit.engine.tally import strongest
-from admit.engine.upstream import AUTHORIZER, Invocation, Misconfigured, invocations
+from admit.engine.upstream import Invocation, Misconfigured, invocations
 from admit.errors import EvaluationError
+from admit.plan.composed import Composed
 from admit.plan.ir import Group
-from admit.plan.run import Runner
+from admit.plan.run import NO_AUTHORIZER, Runner
 from admit.plan.validating import Ruling, Verdict, validate
+from admit.rules.lower import Lowered
 
 
 def judge(case: Case, group: Group, runner: Runner) -> None:
@@ -26,7 +32,7 @@ def judge(case: Case, group: Group, runner: Runner) -> None:
                 case.scope["params"] = invocation.param
                 if runner.is_silent(case.scope):
                     continue
-            _count(case, invocation, _verdict(case, invocation))
+            _count(case, invocation, _verdict(case, invocation, runner))
     except Misconfigured as error:
         if policy.failure_policy == "Fail":
             named = f" with binding '{binding.name}'" if error.of_binding else ""
@@ -35,26 +41,59 @@ def judge(case: Case, group: Group, runner: Runner) -> None:
             case.tally.deny(text, "Invalid", [finding])
 
 
-def _verdict(case: Case, invocation: Invocation) -> Verdict:
-    lowered, composed = invocation.lowered, invocation.composed
-    scope = invocation.scope(case)
-    unasked = {name: value for name, value in scope.items() if name not in AUTHORIZER}
-    conditions = [condition.expression for condition in lowered.match_conditions]
-    messages = [validation.messages[0] if validation.messages else None for validation in lowered.validations]
-    values = [annotation.value_expression for annotation in lowered.audit_annotations]
+def _verdict(case: Case, invocation: Invocation, runner: Runner) -> Verdict:
+    """By the functions of the plan; where one errs, or may have cost too much, to the letter."""
     try:
         case.check_time()
     except EvaluationError as error:
         return Verdict((Ruling(invocation.policy.failure_policy == "Fail", str(error), failed=True),))
+    if invocation.matched.kind == case.request.kind:
+        try:
+            return _validated(invocation, runner.step.lowered, _Sure(runner), case.scope, case.scope)
+        except _Unsure:
+            pass
+    scope, conditions = invocation.scope(case), invocation.conditions(case)
+    return _validated(invocation, invocation.lowered, invocation.composed, scope, conditions)
+
+
+def _validated(
+    invocation: Invocation,
+    lowered: Lowered,
+    evaluator: Composed | _Sure,
+    scope: Mapping[str, Value],
+    conditions: Mapping[str, Value],
+) -> Verdict:
+    unasked = {**scope, **NO_AUTHORIZER}
+    evaluate = evaluator.evaluate
+    messages = [validation.messages[0] if validation.messages else None for validation in lowered.validations]
     return validate(
         invocation.policy.validations,
         invocation.policy.audit_annotations,
         invocation.policy.failure_policy,
-        partial(composed.evaluate, conditions, invocation.conditions(case)),
-        partial(composed.evaluate, [validation.verdict for validation in lowered.validations], scope),
-        partial(composed.evaluate, messages, unasked),
-        partial(composed.evaluate, values, unasked),
+        partial(evaluate, [condition.expression for condition in lowered.match_conditions], conditions),
+        partial(evaluate, [validation.verdict for validation in lowered.validations], scope),
+        partial(evaluate, messages, unasked),
+        partial(evaluate, [annotation.value_expression for annotation in lowered.audit_annotations], unasked),
     )
+
+
+class _Unsure(Exception):
+    """Something erred, or the budget may not have sufficed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sure:
+    """The functions of the plan, as far as there is no doubt about what they give."""
+
+    runner: Runner
+
+    def evaluate(
+        self, expressions: Sequence[Expr | None], scope: Mapping[str, Value], budget: int
+    ) -> tuple[list[Value], int]:
+        try:
+            return self.runner.evaluated(expressions, scope, budget)
+        except EvaluationError:
+            raise _Unsure from None
 
 
 def _count(case: Case, invocation: Invocation, verdict: Verdict) -> None:

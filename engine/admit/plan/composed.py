@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from admit.cel.ast import Expr, Ident, Select, children, rebuild
 from admit.cel.count import Plan, plan
+from admit.cel.emit import UNBOUND
 from admit.cel.env import Declarations
 from admit.cel.fold import literal
 from admit.cel.types import BOOL, Type
@@ -41,7 +42,7 @@ class Composed:
         Raises EvaluationError where it does not suffice. `scope` has no `variables`; each is computed once at most,
         when it is first asked for, at the expense of the group and not of the expression's own limit.
         """
-        activation = dict(scope)
+        activation = {name: value for name, value in scope.items() if value is not UNBOUND}
         variables = activation["variables"] = _Variables(self, activation)
         outcomes: list[Outcome] = []
         for expression in expressions:

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from admit.cel.ast import Expr, Ident, children
+from admit.cel.cost.model import LIMIT
 from admit.cel.emit import Code, Emitter, Unfit, far_return, function
 from admit.cel.env import Declarations
 from admit.cel.link import Program, link, load
@@ -39,6 +40,12 @@ class Expression:
         if self._program is None:
             self._program = link(self._expr, self._names, self._within, definitions=self._definitions)
         return self._program(*[scope[name] for name in self._names])
+
+    @property
+    def most(self) -> int:
+        """What its evaluation, of which a value has come, may have cost at most."""
+        assert self._program is not None
+        return min(self._program.cost.max, LIMIT)
 
 
 class Judge:

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 from admit.admission.patch import pointer
 from admit.cel.ast import Expr, Literal
+from admit.cel.cost import estimate
+from admit.cel.cost.model import LIMIT
 from admit.cel.emit import UNBOUND
 from admit.cel.env import AUTHORIZER, NEWEST, Declarations, admission
 from admit.cel.values import Map, Optional, display
@@ -262,16 +264,37 @@ class Runner:
 
     def _text_of(self, message: Expr, scope: Scope) -> Any:
         """The value of a message, which may call what only the newest Kubernetes has, but asks no authorizer."""
-        return self._value(message, {**scope, **_NO_AUTHORIZER}, _newest())
+        return self._value(message, {**scope, **NO_AUTHORIZER}, _newest())
+
+    def evaluated(self, expressions: Sequence[Expr | None], scope: Scope, budget: int) -> tuple[list[Any], int]:
+        """The values of some expressions, null for none, and what is left of a budget at least.
+
+        Raises EvaluationError where one errs, or where the budget may not suffice: then it must be counted.
+        """
+        values: list[Any] = []
+        for expr in expressions:
+            values.append(None if expr is None else self._value(expr, scope))
+            budget -= 0 if expr is None else self._expression(expr, scope).most
+        budget -= self._most_of_variables if values else 0
+        if budget < 0:
+            raise EvaluationError("what it costs is not known")
+        return values, budget
+
+    @cached_property
+    def _most_of_variables(self) -> int:
+        return sum(min(estimate(each, self._within).max, LIMIT) for each in self.step.definitions.values())
 
     def _value(self, expr: Expr, scope: Scope, within: Declarations | None = None) -> Any:
+        return self._expression(expr, scope, within)(scope)
+
+    def _expression(self, expr: Expr, scope: Scope, within: Declarations | None = None) -> Expression:
         key = id(expr), len(scope)
         expression = self._expressions.get(key)
         if expression is None:
             variables = tuple(name for name in scope if name not in PARAMETERS)
             expression = Expression(expr, within or self._within, self.step.definitions, variables)
             self._expressions[key] = expression
-        return expression(scope)
+        return expression
 
 
 @cache
@@ -279,7 +302,7 @@ def _newest() -> Declarations:
     return admission(f"1.{NEWEST}")
 
 
-_NO_AUTHORIZER = dict.fromkeys(AUTHORIZER, UNBOUND)
+NO_AUTHORIZER = dict.fromkeys(AUTHORIZER, UNBOUND)
 _WRITERS = {"set": set_at, "add": add_at, "remove": remove_at}
 
 
