@@ -31,6 +31,11 @@ DIALOGUES = [
     (":cost size('a') + 1\n:cost object.all(x, true)", "2, estimated 2\nestimated 2 or more\n"),
     ("let object = {'a': [1]}\nobject.a[0] == 1", "{'a': [1]} : map(string, list(int))\ntrue : bool\n"),
     (":load manifests/service.json\nobject.kind + request.operation", "'ServiceCREATE' : string\n"),
+    (":load manifests/service.json\n:load review.json\nobject.kind\n", "'AdmissionReview' : dyn\n"),
+    (
+        "let object = {'kind': 'Pod', 'apiVersion': 'v1'}\nlet oldObject = object\nrequest.operation",
+        "{'kind': 'Pod', 'apiVersion': 'v1'} : map(string, string)\n" * 2 + "'UPDATE' : string\n",
+    ),
     (":functions strings.", "strings.quote(string) -> string\n"),
     (":quit\n1", ""),
     ("", ""),

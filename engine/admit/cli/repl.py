@@ -154,7 +154,7 @@ class Repl:
         """What a word may become: commands, variables, functions, and the fields of variables."""
         path, dot, _ = word.rpartition(".")
         if dot:
-            fields = self.scope.values
+            fields = self.scope.bound
             for name in path.split("."):
                 inner = fields.get(name)
                 fields = inner if isinstance(inner, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,14 @@ import click
 import orjson
 
 from admit.cel.env import NEWEST
+from admit.cli.files import content_of
 from admit.cli.output import show_faults
 from admit.engine import Engine
 from admit.errors import RuleSetError, UsageError
 from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of
 from admit.rules.read import near
-from admit.rules.yaml import Document, load, read
+from admit.rules.yaml import Document, read
 
 KUBERNETES = click.option(
     "--kubernetes", metavar="VERSION", default=f"1.{NEWEST}", show_default=True, help="The version whose CEL is spoken."
@@ -79,24 +79,6 @@ def documents_of(path: Path) -> Iterator[Document]:
     """The documents of a file, or of a folder's files. Raises RuleSetError, UsageError."""
     for file in files_of(path):
         yield from read(content_of(file), str(file))
-
-
-def content_of(file: Path | str) -> bytes:
-    """What is in a file; `-` is standard input. Raises UsageError."""
-    try:
-        with click.open_file(file, "rb") as stream:
-            content: bytes = stream.read()
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
-    return content
-
-
-def values_of(text: bytes, file: str) -> list[Any]:
-    """The documents of a manifest; JSON is read as JSON, which has escapes that YAML has not. Raises RuleSetError."""
-    if text.lstrip().startswith(b"{"):
-        with suppress(orjson.JSONDecodeError):
-            return [orjson.loads(text)]
-    return load(text, file)
 
 
 def settings_from(text: str | None, file: Path | None) -> dict[str, Any] | None:

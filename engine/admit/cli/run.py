@@ -11,8 +11,9 @@ import click
 import orjson
 
 from admit.admission import Decision
+from admit.cli.files import content_of, values_of
 from admit.cli.output import OUTPUT, Form, show_data
-from admit.cli.rules import KUBERNETES, content_of, engine_of, settings_from, values_of, with_settings
+from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
 from admit.engine import Engine
 from admit.errors import RequestError, UsageError
 from admit.kubernetes.normalise import normalise

@@ -19,17 +19,16 @@ from admit.cel.link import Program, link, parse_in
 from admit.cel.parse import RESERVED
 from admit.cel.types import DYN, Type
 from admit.cel.values import Value
-from admit.cli.rules import content_of, values_of
+from admit.cli.files import content_of, values_of
 from admit.errors import EvaluationError, RequestError, UsageError
-from admit.loading import load
 from admit.source import Source
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A language, by the version of Kubernetes or (None) the specification's; variables with their values.
+    """A language, by the version of Kubernetes or (None) the specification's; variables, and the values given to some.
 
-    Kubernetes' has the variables of an admission policy. What is not among them is of the type in `types`, by default
+    Kubernetes' has the variables of an admission policy; others, and those in `types`, are of the type there, else
     dyn. `remedy` says how a variable is given a value, with its name for `{}`.
     """
 
@@ -46,6 +45,11 @@ class Scope:
         also = {name: DYN for name in self.values if name not in known} | dict(self.types)
         return admission(self.kubernetes, params=True, also=also, patches=True, authorizer=True)
 
+    @cached_property
+    def bound(self) -> Mapping[str, Value]:
+        """The values given, and in Kubernetes' language those that an API server would bind beside the object."""
+        return self.values if self.kubernetes is None else {**_admitted(self.values), **self.values}
+
     def checked(self, text: str) -> Expr:
         """Raises CompileError, with places in a source `expression`."""
         return check(parse_in(self.declared, Source(text, "expression")), self.declared)
@@ -57,12 +61,10 @@ class Scope:
     def counted(self, program: Program) -> tuple[Value, int]:
         """What the program gives, and its cost. Raises EvaluationError, which says it if a variable has no value."""
         try:
-            return program.counted(
-                **{name: value for name, value in self.values.items() if name in self.declared.variables}
-            )
+            return program.counted(**self.bound)
         except EvaluationError as error:
             missing = re.fullmatch(r"no such attribute\(s\): (.*)", str(error))
-            if missing is None or missing[1] in self.values:
+            if missing is None or missing[1] in self.bound:
                 raise
             name, span = missing[1], error.span
         if name.startswith("authorizer"):
@@ -75,10 +77,8 @@ class Scope:
         return replace(self, values={**self.values, name: value}, types={**self.types, name: type})
 
     def with_object(self, object: Any) -> Scope:
-        """With `object`, in Kubernetes' language also what an API server would bind beside it if it were created."""
-        given = {**self.values, "object": object}
         types = {name: type for name, type in self.types.items() if name != "object"}
-        return replace(self, values=given if self.kubernetes is None else _admitted(given), types=types)
+        return replace(self, values={**self.values, "object": object}, types=types)
 
 
 def scope_of(kubernetes: str | None, variables: Iterable[str], file: str | None) -> Scope:
@@ -97,7 +97,6 @@ def scope_of(kubernetes: str | None, variables: Iterable[str], file: str | None)
         for name in ("request", "namespaceObject"):
             if not isinstance(values.get(name), dict | None):
                 raise UsageError(f"--var {name}: expected a JSON object")
-        values = _admitted(values)
     return Scope(kubernetes, values)
 
 
@@ -119,9 +118,9 @@ def _variable(text: str) -> tuple[str, Value]:
     try:
         return name, native(orjson.loads(json))
     except (orjson.JSONDecodeError, RequestError) as error:
-        hint = f", as in '{name}=\"{json}\"'" if re.match(r"[A-Za-z]", json) else ""
-        quotes = f" (a string is written in double quotes{hint})" if hint else ""
-        raise UsageError(f"--var {text}: not JSON: {error}{quotes}") from None
+        is_word = re.fullmatch(r"[A-Za-z]\S{,40}", json)
+        quotes = f" (a string is written in double quotes: '{name}=\"{json}\"')" if is_word else ""
+        raise UsageError(f"--var {name} is not JSON: {error}{quotes}") from None
 
 
 def _check_name(name: str) -> None:
@@ -134,15 +133,17 @@ _NO_NAMES = RESERVED | {"true", "false", "null", "in", "None", "True", "False", 
 
 
 def _admitted(given: Mapping[str, Value]) -> dict[str, Value]:
-    """The variables given, and those that an API server would bind: the request to write the object, if it is one."""
+    """What an API server would bind where it is asked to create, update or delete the object; nothing without one."""
     object, old = given.get("object"), given.get("oldObject")
     manifest = old if object is None else object
     if manifest is None:
-        return dict(given)
+        return {}
     bound = {"object": object, "oldObject": old}
     operation = "DELETE" if object is None else "CREATE" if old is None else "UPDATE"
     try:
         request = from_manifest(manifest, old, operation)
-    except RequestError:  # an object that no API server knows has no request
-        return bound | dict(given)
-    return bound | {"request": request.cel, "namespaceObject": load(()).namespace_of(request)} | dict(given)
+    except RequestError:  # what is no object of Kubernetes makes no request
+        return bound
+    from admit.loading import load  # which takes longer to import than an expression to evaluate
+
+    return bound | {"request": request.cel, "namespaceObject": load(()).namespace_of(request)}
