@@ -8,7 +8,6 @@ import click
 
 from admit.cel.env import NEWEST
 from admit.cli.output import OUTPUT, Form, show_data, show_error
-from admit.cli.repl import Repl
 from admit.cli.scope import scope_of
 from admit.cli.values import estimated, is_bounded, plain, written
 from admit.errors import EvaluationError, UsageError
@@ -83,4 +82,6 @@ def repl(ctx: click.Context, variables: tuple[str, ...], file: str | None, kuber
     `:help` tells what else can be typed. Where the input is no terminal there is no prompt, and the exit status is 1
     if something failed.
     """
+    from admit.cli.repl import Repl  # with the manual, which an evaluation does not wait for
+
     ctx.exit(Repl(scope_of(language_of(kubernetes, spec), variables, file)).run())
