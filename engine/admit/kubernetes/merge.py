@@ -51,47 +51,47 @@ def _refused(problem: str) -> EvaluationError:
 
 
 def _check(root: Structure, value: Mapping[str, Any], name: str) -> None:
-    problems = [f"{place}: {problem}" if place else problem for place, problem in _misfits(root, value, name, "")]
+    problems = [f"{place}: {problem}" if place else problem for place, problem in _misfits(root, value, name)]
     if problems:
         text = problems[0] if len(problems) == 1 else "\n  ".join(("errors:", *problems))
         raise _refused(f"failed to convert {name} object to typed object: {text}")
 
 
-def _misfits(structure: Structure, value: Any, name: str, place: str) -> Iterator[tuple[str, str]]:
+def _misfits(structure: Structure, value: Any, name: str) -> Iterator[tuple[str, str]]:
     """Where a value does not fit, and why. The `original` may have a key twice, and fields that are not known here."""
     match _form(structure, value), value:
         case _, None:
             pass
         case "scalar", _:
             if problem := _unscalar(structure, value):
-                yield place, problem
+                yield "", problem
         case "list", list():
-            yield from _misfit_items(structure, value, name, place)
+            yield from _misfit_items(structure, value, name)
         case "map", dict():
             for key, item in value.items():
                 if (field := structure.value(key)) is not None:
-                    yield from _misfits(field, item, name, f"{place}.{key}")
+                    yield from ((f".{key}{place}", problem) for place, problem in _misfits(field, item, name))
                 elif name == "patch":
-                    yield f"{place}.{key}", "field not declared in schema"
+                    yield f".{key}", "field not declared in schema"
                     return
         case form, _:
-            yield place, f"expected {form}, got &{{{_go(value)}}}"
+            yield "", f"expected {form}, got &{{{_go(value)}}}"
 
 
-def _misfit_items(structure: Structure, items: Sequence[Any], name: str, place: str) -> Iterator[tuple[str, str]]:
-    seen = set()
+def _misfit_items(structure: Structure, items: Sequence[Any], name: str) -> Iterator[tuple[str, str]]:
+    below, seen = structure.items, set()
     for index, item in enumerate(items):
-        below = f"[{index}]"
         if structure.keys is not None:
             try:
-                identity, below = _identified(structure, item)
+                key = _key(structure, item)
             except _Unidentified as error:
-                yield place, f"element {index}: {error}"
+                yield "", f"element {index}: {error}"
                 return
-            if identity in seen and name == "patch":
-                yield place, f"duplicate entries for key {below}"
-            seen.add(identity)
-        yield from _misfits(structure.items, item, name, place + below)
+            if key in seen and name == "patch":
+                yield "", f"duplicate entries for key {_step(structure, item)}"
+            seen.add(key)
+        for place, problem in _misfits(below, item, name):
+            yield f"{f'[{index}]' if structure.keys is None else _step(structure, item)}{place}", problem
 
 
 def _form(structure: Structure, value: Any) -> Form:
@@ -160,11 +160,11 @@ def _merged_items(structure: Structure, old: Sequence[Any], new: Sequence[Any]) 
 
     What the old list has twice is as if it were new.
     """
-    keys = [_identified(structure, item)[0] for item in old]
-    present: dict[_Identity, Any] = {}
+    keys = [_key(structure, item) for item in old]
+    present: dict[_Key, Any] = {}
     for key, item in zip(keys, old, strict=True):
         present[key] = None if key in present else item
-    said = {_identified(structure, item)[0]: item for item in new}
+    said = {_key(structure, item): item for item in new}
     shared = [key for key in said if key in present]
     result: list[Any] = []
     at = 0
@@ -184,30 +184,40 @@ def _merged_items(structure: Structure, old: Sequence[Any], new: Sequence[Any]) 
 
 # Items told apart
 
-_Identity: TypeAlias = tuple[tuple[str, Any], ...]
+_Key: TypeAlias = tuple[tuple[str, Any], ...]
 
 
 class _Unidentified(Exception):
     """In the words of the library."""
 
 
-def _identified(structure: Structure, item: Any) -> tuple[_Identity, str]:
-    """What tells an item of a list from the others, and how that is written. Raises _Unidentified."""
+def _key(structure: Structure, item: Any) -> _Key:
+    """What tells an item of a list from the others, equal as the library compares. Raises _Unidentified."""
+    return tuple((name, _comparable(value)) for name, value in _telling(structure, item).items())
+
+
+def _step(structure: Structure, item: Any) -> str:
+    """The item in a path: `[name="web"]`, in a set `[="web"]`. Raises _Unidentified."""
+    return f"[{','.join(f'{name}={_shown(value)}' for name, value in _telling(structure, item).items())}]"
+
+
+def _telling(structure: Structure, item: Any) -> dict[str, Any]:
     if not structure.keys:
         if item is None or isinstance(item, dict | list):
             raise _Unidentified(_NO_MEMBERS[type(item)])
-        return (("", _comparable(item)),), f"[={_shown(item)}]"
+        return {"": item}
     if not isinstance(item, dict):
         what = "a null element" if item is None else "non-map elements"
         raise _Unidentified(f"associative list with keys may not have {what}")
-    given = ((name, item[name] if name in item else structure.items.default(name)) for name in sorted(structure.keys))
-    values = {name: value for name, value in given if name in item or value is not None}
+    values = {name: item[name] for name in structure.keys if name in item}
+    if len(values) < len(structure.keys):
+        defaults = {name: structure.items.default(name) for name in structure.keys}
+        values = {name: value for name, value in defaults.items() if value is not None} | values
     if not values:
         names = " ".join(map(quoted, structure.keys))
         omitted = f"omits all key fields [{names}] (and doesn't have default values for any key fields)"
         raise _Unidentified(f"associative list with keys has an element that {omitted}")
-    identity = tuple((name, _comparable(value)) for name, value in values.items())
-    return identity, f"[{','.join(f'{name}={_shown(value)}' for name, value in values.items())}]"
+    return dict(sorted(values.items()))
 
 
 _NO_MEMBERS = {
@@ -218,12 +228,10 @@ _NO_MEMBERS = {
 
 
 def _comparable(value: Any) -> Any:
-    """Equal and hashed as the library compares: 1 is 1.0 but not true."""
-    match value:
-        case bool() | dict() | list() | None:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        case _:
-            return value
+    """1 is 1.0 but not true."""
+    if isinstance(value, bool | dict | list | None):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return value
 
 
 def _shown(value: Any) -> str:

@@ -132,6 +132,6 @@ def structure(schema: Schema, schemas: Schemas, lenient: bool = False) -> Struct
     if (name := schema.get("$ref")) is not None:
         lenient = False
         referred = _OPAQUE.get(name) or schemas.named(name)
-        override = {key: schema[key] for key in ("x-kubernetes-map-type",) if key in schema}
-        schema = {**referred, **override}
+        map_type = schema.get("x-kubernetes-map-type")
+        schema = referred if map_type is None else {**referred, "x-kubernetes-map-type": map_type}
     return Structure(schema, schemas, lenient or schema.get("x-kubernetes-preserve-unknown-fields") is True)
