@@ -12,12 +12,21 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from admit.cel.library.quantity import parse_quantity
-from admit.kubernetes.decode import zero
-from admit.kubernetes.types import Type
+from admit.kubernetes.decode import decode, encode, zero
+from admit.kubernetes.types import Type, of_kind
 
 Struct: TypeAlias = dict[str, Any]
 Rule: TypeAlias = Mapping[str, Any] | Callable[[Struct], Mapping[str, Any]]
 """Fields for where there are none; or a function of all fields that gives those to set."""
+
+
+def completed(object: Any) -> Any:
+    """The object as the API server keeps it; itself where it is of no built-in kind, or nothing that can be read."""
+    type = of_kind(str(object.get("apiVersion")), str(object.get("kind"))) if isinstance(object, dict) else None
+    decoded = decode(object, type) if type is not None else None
+    if type is None or decoded is None or decoded.misfits:
+        return object
+    return encode(defaulted(decoded.value, type), type)
 
 
 def defaulted(value: Any, type: Type) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from admit.admission.kinds import kind_of
 from admit.admission.native import native
 from admit.kubernetes.decode import decode, encode
-from admit.kubernetes.defaults import defaulted
+from admit.kubernetes.defaults import completed, defaulted
 from admit.kubernetes.types import of_kind
 
 
@@ -38,18 +38,7 @@ def redefaulted(before: Mapping[str, Any], after: Any) -> Any:
 
     An object that had not all its defaults is as its author has it, and so remains.
     """
-    if _bare(_canonical(before)) != _bare(before):
-        return after
-    return _canonical(after)
-
-
-def _canonical(object: Any) -> Any:
-    """The object with its defaults; itself where its kind or shape is not known."""
-    type = of_kind(str(object.get("apiVersion")), str(object.get("kind"))) if isinstance(object, dict) else None
-    decoded = decode(object, type) if type is not None else None
-    if type is None or decoded is None or decoded.misfits:
-        return object
-    return encode(defaulted(decoded.value, type), type)
+    return completed(after) if _bare(completed(before)) == _bare(before) else after
 
 
 def _bare(value: Any) -> Any:
@@ -139,7 +128,7 @@ def _namespace(namespace: dict[str, Any]) -> dict[str, Any]:
 def _daemon_set(daemon_set: dict[str, Any]) -> dict[str, Any]:
     """A field of the past is kept as an annotation."""
     metadata = daemon_set.get("metadata", {})
-    annotations = {**metadata.get("annotations", {}), "deprecated.daemonset.template.generation": "1"}
+    annotations = {"deprecated.daemonset.template.generation": "1", **metadata.get("annotations", {})}
     return {**daemon_set, "metadata": {**metadata, "annotations": annotations}}
 
 

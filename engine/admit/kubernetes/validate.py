@@ -22,7 +22,7 @@ from admit.cel.library.formats import (
 )
 from admit.cel.library.formatting import quoted
 from admit.kubernetes import defaults
-from admit.kubernetes.decode import Path, Problem, decode, dotted, encode
+from admit.kubernetes.decode import Path, Problem, decode, dotted
 from admit.kubernetes.types import of_kind
 
 Role: TypeAlias = Literal[
@@ -77,13 +77,12 @@ def problems(document: Mapping[str, Any], compile: Compile = lambda expression: 
 
 def defaulted(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document as the API server keeps it, with a name; itself where it is none that an API server reads."""
-    type = of_kind(str(document.get("apiVersion")), str(document.get("kind")))
-    decoded = decode(document, type) if type else None
-    if type is None or decoded is None or decoded.misfits:
-        return document
-    complete: dict[str, Any] = encode(defaults.defaulted(decoded.value, type), type)
-    metadata = complete["metadata"]
-    return {**complete, "metadata": {**metadata, "name": _name(metadata)}} if _name(metadata) else complete
+    complete: dict[str, Any] = defaults.completed(document)
+    match complete:
+        case {"metadata": {"generateName": str()} as metadata}:
+            return {**complete, "metadata": {**metadata, "name": _name(metadata)}}
+        case _:
+            return complete
 
 
 def _version(document: Mapping[str, Any]) -> str:
