@@ -50,6 +50,7 @@ def test_field_paths(path: str, shown: str | None) -> None:
 
 FAULTS: list[tuple[dict[str, Any], list[str]]] = [
     (ruled(INTEGER, "self > 0"), []),
+    (ruled(INTEGER, " ", {"message": "no"}), ["[0].rule: Required value: rule is not specified", "[1].rule: Required"]),
     (ruled(INTEGER, "self > ''"), ["rule: Invalid value: \"self > ''\": compilation failed: ERROR: <input>:1:6: "]),
     (ruled(INTEGER, "self"), ['rule: Invalid value: "self": cel expression must evaluate to a bool']),
     (

@@ -4,7 +4,8 @@
     rules.faults                        # why an API server would refuse the schema
     rules.violations(object, old)       # what it would say of the object
 
-An object is one that the schema finds valid but for its rules, with defaults. Nothing is forgiven for being as it was.
+An object is one that the schema finds valid but for its rules, with defaults. What is found is what 1.37 finds, in the
+language of the version asked for; nothing is forgiven for being as it was.
 Source: k8s.io/apiextensions-apiserver, pkg/apiserver/schema/cel and pkg/apis/apiextensions/validation.
 """
 

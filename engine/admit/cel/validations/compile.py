@@ -155,10 +155,12 @@ class _Compiler:
             within = declarations(self.kubernetes, {"self": type, "oldSelf": old}, types=types)
             known = sizes(node, resource)
             at = place.inside(f"x-kubernetes-validations[{i}]")
-            if rule["rule"].strip():
-                compiled = compiled_rule(rule, node, within, known)
-                self.judge(compiled, most, at)
-                yield compiled
+            if not rule.get("rule", "").strip():
+                self.faults.append(Violation(f"{at.path}.rule", "Required value: rule is not specified"))
+                continue
+            compiled = compiled_rule(rule, node, within, known)
+            self.judge(compiled, most, at)
+            yield compiled
 
     def judge(self, rule: Rule, most: int, place: _Place) -> None:
         """Notes why an API server would not have the rule."""
