@@ -158,9 +158,9 @@ class _Compiler:
             if not rule.get("rule", "").strip():
                 self.faults.append(Violation(f"{at.path}.rule", "Required value: rule is not specified"))
                 continue
-            compiled = compiled_rule(rule, node, within, known)
-            self.judge(compiled, most, at)
-            yield compiled
+            made = compiled_rule(rule, node, within, known)
+            self.judge(made, most, at)
+            yield made
 
     def judge(self, rule: Rule, most: int, place: _Place) -> None:
         """Notes why an API server would not have the rule."""
