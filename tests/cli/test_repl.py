@@ -86,10 +86,9 @@ def test_errors(typed: str, error: str) -> None:
 COMPLETIONS = [
     (":t", [":type"]),
     ("obj", ["object"]),
-    ("object.m", ["object.major(", "object.map(", "object.masked(", "object.matches(", "object.max(", "object.metadata",
-                  "object.min(", "object.minor("]),
-    ("object.metadata.la", ["object.metadata.labelSelector(", "object.metadata.labels", "object.metadata.last(",
-                            "object.metadata.lastIndexOf("]),
+    ("object.m", ["object.metadata"]),
+    ("object.metadata.labels.exi", ["object.metadata.labels.exists(", "object.metadata.labels.existsOne(",
+                                    "object.metadata.labels.exists_one("]),
     ("object.metadata.labels.app", []),
     ("optional.of", ["optional.of(", "optional.ofNonZeroValue("]),
     ("nothing.at.all.ma", ["nothing.at.all.major(", "nothing.at.all.map(", "nothing.at.all.masked(",

@@ -125,11 +125,21 @@ SYNTAX = (
         forms=("e.map(x, t)", "e.map(x, p, t)"),
     ),
     _macro(
-        "The same of two variables: index and item of a list, key and value of a map.",
+        "Whether the predicate holds for all entries.",
         "{'a': 1}.all(k, v, k == 'a' && v == 1)",
+        forms=("e.all(k, v, p)",),
+        within=_TWO,
+    ),
+    _macro(
+        "Whether the predicate holds for an entry.",
         "['a', 'b'].exists(i, x, i == 1 && x == 'b')",
+        forms=("e.exists(k, v, p)",),
+        within=_TWO,
+    ),
+    _macro(
+        "Whether the predicate holds for exactly one entry.",
         "['a', 'b'].existsOne(i, x, i == 0)",
-        forms=("e.all(k, v, p)", "e.exists(k, v, p)", "e.existsOne(k, v, p)", "e.exists_one(k, v, p)"),
+        forms=("e.existsOne(k, v, p)", "e.exists_one(k, v, p)"),
         within=_TWO,
     ),
     _macro(

@@ -151,15 +151,15 @@ class Repl:
         return found
 
     def completions(self, word: str) -> list[str]:
-        """What a word may become: commands, variables, functions, and the fields of variables."""
-        path, dot, _ = word.rpartition(".")
+        """What a word may become: commands, variables, functions; and after a dot a field, or else a method."""
+        path, dot, last = word.rpartition(".")
         if dot:
             fields = self.scope.bound
             for name in path.split("."):
                 inner = fields.get(name)
                 fields = inner if isinstance(inner, dict) else {}
-            known = [f"{path}.{name}" for name in fields if name.isidentifier()]
-            known += [f"{path}.{entry.name}(" for entry in self.entries if _has(entry, f".{entry.name}(")]
+            known = [f"{path}.{name}" for name in fields if name.isidentifier() and name.startswith(last)]
+            known = known or [f"{path}.{entry.name}(" for entry in self.entries if _has(entry, f".{entry.name}(")]
         else:
             known = [*COMMANDS, *self.scope.declared.variables]
         known += [f"{entry.name}(" for entry in self.entries if _has(entry, f"{entry.name}(", at_start=True)]
