@@ -22,7 +22,7 @@ from .expressions import VARIABLES, Expressions, Objects
 
 PACKAGE = "admit.cel.emit"
 _MUTANT = "mutant_of_emit"
-MODULES = ("frame", "names", "native", "emitter", "")  # in the order in which they import each other
+MODULES = ("frame", "names", "native", "bounds", "emitter", "counted", "")  # in the order of their imports
 MOST = 16_000  # examples; most mutants take a few hundred, the hardest some thousand
 
 
@@ -128,7 +128,7 @@ def mutated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setitem(sys.modules, made.__name__, made)
         exec(compile(source.replace(PACKAGE, _MUTANT), f"{_MUTANT}{name}", "exec"), made.__dict__)
     linker = importlib.import_module("admit.cel.link")
-    for name in ("UNBOUND", "Unfit", "emit", "emit_exact"):
+    for name in ("UNBOUND", "Exceeded", "Unfit", "emit", "emit_counted", "emit_exact"):
         monkeypatch.setattr(linker, name, getattr(made, name))
 
 

@@ -22,7 +22,7 @@ from admit.cel.values import Value
 from admit.errors import EvaluationError, UsageError
 from admit.source import Source, Span
 
-_BOUNDS = (Unfit, RecursionError, MemoryError, SyntaxError)  # the last three CPython's: the exact form has none of them
+_BOUNDS = (RecursionError, MemoryError, SyntaxError)  # CPython's own: the exact form has none of them
 _PYTHONS = frozenset(("None", "True", "False", "__debug__"))
 
 
@@ -107,7 +107,7 @@ def link(
         folded = {variable: fold(definition, within) for variable, definition in definitions.items()}
         code = emit(fold(expr, within), parameters, exact, within.kubernetes, name, folded)
         program = load(code, expr.span)
-    except _BOUNDS:
+    except (Unfit, *_BOUNDS):
         code = emit_exact(expr, parameters, exact, name)
         program = load(code, expr.span)
     linked = cast(Program, program)
@@ -158,7 +158,7 @@ class _Exact:
             chosen = Evaluator({}, self._within).chosen
             code = emit_counted(own, self._parameters, lambda **given: self._evaluated(*given.values()), chosen)
             return load(code, self._expr.span)
-        except _BOUNDS:
+        except (Unfit, *_BOUNDS):
             return self._evaluated
 
     def _evaluated(self, *values: Value) -> tuple[Value, int]:
