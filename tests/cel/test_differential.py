@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random, SystemRandom
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from admit.cel import evaluate as evaluator
-from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, OptMap, Select
+from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident
 from admit.cel.check import check
 from admit.cel.emit import SURPRISES, UNBOUND, Unfit, emit
 from admit.cel.env import Declarations, declarations
@@ -27,7 +27,19 @@ from admit.cel.link import link, load, parse_in
 from admit.cel.values import Duration, Map, Timestamp, Value, encode, matches_type
 from admit.errors import CompileError, EvaluationError
 
-from .differential import PRESETS, Example, Outcome, example, fast_form, outcome, smallest, unfit, verify, walk
+from .differential import (
+    PRESETS,
+    Example,
+    Outcome,
+    example,
+    fast_form,
+    features,
+    outcome,
+    smallest,
+    unfit,
+    verify,
+    walk,
+)
 from .expressions import MACROS, STRINGS, VARIABLES, Expressions, Objects, overloads
 
 COUNT = int(os.environ.get("ADMIT_FUZZ") or 12_000)  # expressions, each in two languages and for three objects
@@ -169,24 +181,6 @@ def differs(text: str, within: Declarations, given: tuple[Mapping[str, Value], .
     except AssertionError:
         return True
     return False
-
-
-def features(tree: Expr) -> Iterator[str]:
-    """The macros of a tree, and the overloads that its calls are sure to be of."""
-    for node in walk(tree):
-        match node:
-            case Call(overloads=(overload,)):
-                yield overload.id
-            case Comprehension(macro="map", condition=condition, var2=None) if condition is not None:
-                yield "map with a filter"
-            case Comprehension(macro=macro, var2=second):
-                yield macro if second is None or macro.startswith("transform") else f"{macro} of two"
-            case Select(test=True):
-                yield "has"
-            case OptMap(flat=flat):
-                yield "optFlatMap" if flat else "optMap"
-            case Bind():
-                yield "bind"
 
 
 def test_definitions() -> None:

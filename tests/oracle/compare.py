@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -31,12 +32,18 @@ from admit.cel.unparse import unparse
 from admit.cel.values import decode, encode
 from admit.errors import CompileError
 
+from ..cel.differential import features
 from ..cel.expressions import VARIABLES, Expressions, Objects, overloads
-from .answers import MINOR, Answer, Example, answer, difference
+from ..cel.twists import tokens_of, twisted
+from .answers import MINOR, Answer, Example, answer, checked, difference
 
 HERE = Path(__file__).parent
-GRAVE = ("verdict", "value")
+GRAVE = ("verdict", "value", "cost")
 BATCH = 1000
+TWISTED = 0.25
+OF_OTHER_MINORS = 0.1
+OTHER_MINORS = (28, 31, 34)
+NEWER = re.compile("unwrap|first|last|%")  # what the cel-go of the oracle has, or does otherwise, in these minors, too
 CHUNK = 40  # candidates for a smaller example, tried at once
 PRINTED = 25  # of the examples that differ in one way
 ASKED_AGAIN = 20  # times, before an answer is taken for the only one: Go's maps have no order
@@ -54,7 +61,8 @@ def main() -> int:
     print(f"{chosen.examples} examples, seed {chosen.seed}")
     seen: Counter[str] = Counter()
     differing: defaultdict[str, list[Example]] = defaultdict(list)
-    source = examples(chosen.seed)
+    covered: Counter[str] = Counter()
+    source = examples(chosen.seed, covered)
     while (left := chosen.examples - seen["examples"]) > 0:
         batch = [next(source) for _ in range(min(left, BATCH))]
         for example, theirs in zip(batch, oracle.answers(batch), strict=True):
@@ -68,7 +76,9 @@ def main() -> int:
         found.sort(key=lambda example: len(example.expression))
         for row in sorted({rendered(smallest(oracle, example), oracle) for example in found[:PRINTED]}, key=len):
             print(row)
-    print(f"\n{dict(seen)}, differing: { {kind: len(found) for kind, found in differing.items()} }")
+    least = sorted((covered[id], id) for id, overload in overloads().items() if overload.declared)
+    print("\nleast covered:", ", ".join(f"{id} {count}" for count, id in least[:8]))
+    print(f"{dict(seen)}, differing: { {kind: len(found) for kind, found in differing.items()} }")
     texts = seen["error"] + seen["compile_error"]
     grave = sum(len(differing[kind]) for kind in GRAVE)
     return grave > seen["examples"] / 10_000 or len(differing["text"]) > texts / 20
@@ -101,29 +111,27 @@ class Oracle:
 # Examples
 
 
-def examples(seed: int) -> Iterator[Example]:
+def examples(seed: int, covered: Counter[str]) -> Iterator[Example]:
+    """Examples without end; `covered` counts the overloads and macros of those that compile."""
     random = Random(seed)
     unknown = overloads().keys() - {overload.id for each in _known(MINOR).values() for overload in each}
-    made = Expressions(seed, Counter(dict.fromkeys(unknown, 2**31)), wrong=0.04)
+    covered.update(dict.fromkeys(unknown, 2**31))
+    made = Expressions(seed, covered, wrong=0.04)
     objects = Objects(seed)
     while True:
         text = made.next()
-        if random.random() < 0.03:
-            text = _mangled(text, random)
-        given = objects.next()
-        yield Example(text, {name: value if _plain(name) else encode(value) for name, value in given.items()})
+        while random.random() < TWISTED:
+            text = twisted(text, random)
+        given = {name: value if _plain(name) else encode(value) for name, value in objects.next().items()}
+        minor = MINOR if random.random() >= OF_OTHER_MINORS or NEWER.search(text) else random.choice(OTHER_MINORS)
+        example = Example(text, given, minor)
+        with suppress(CompileError):
+            covered.update(features(checked(example)))
+        yield example
 
 
 def _plain(name: str) -> bool:
     return VARIABLES[name] == "dyn"
-
-
-def _mangled(text: str, random: Random) -> str:
-    """The text with a token lost, doubled or moved."""
-    tokens = re.findall(r"\w+|\s+|'[^']*'|[^\w\s]", text)
-    at = random.randrange(len(tokens))
-    tokens[at : at + 1] = random.choice(([], [tokens[at]] * 2, [random.choice(tokens)]))
-    return "".join(tokens)
 
 
 # Shrinking
@@ -142,13 +150,9 @@ def smallest(oracle: Oracle, example: Example) -> Example:
 
 
 def _smaller(example: Example) -> Iterator[Example]:
-    try:
-        for tree in _reduced(parse(example.expression)):
-            text = unparse(tree)
-            if len(text) < len(example.expression):
-                yield replace(example, expression=text)
-    except CompileError:
-        pass
+    for text in _shorter(example.expression):
+        if len(text) < len(example.expression):
+            yield replace(example, expression=text)
     for name, value in example.variables.items():
         others = {other: each for other, each in example.variables.items() if other != name}
         yield replace(example, variables=others)
@@ -157,6 +161,15 @@ def _smaller(example: Example) -> Iterator[Example]:
         else:
             less = map(encode, _without(decode(value)))
         yield from (replace(example, variables={**others, name: each}) for each in less)
+
+
+def _shorter(text: str) -> Iterator[str]:
+    try:
+        yield from map(unparse, _reduced(parse(text)))
+    except CompileError:  # no expression: with tokens left out, the longest runs of them first
+        tokens = tokens_of(text)
+        for length in (len(tokens) >> shift for shift in range(1, len(tokens).bit_length())):
+            yield from ("".join(tokens[:at] + tokens[at + length :]) for at in range(len(tokens) - length + 1))
 
 
 def _reduced(node: Expr) -> Iterator[Expr]:
@@ -192,8 +205,9 @@ def rendered(example: Example, oracle: Oracle) -> str:
     (theirs,) = oracle.answers([example])
     row = {
         "expression": example.expression,
+        **({"minor": example.minor} if example.minor != MINOR else {}),
         "variables": native(example.variables),
-        "expected": {kind: said for kind, said in theirs.items() if kind != "cost"},
+        "expected": {kind: said for kind, said in theirs.items() if kind != "cost" or "value" in theirs},
     }
     text = yaml.safe_dump([row], sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None)
     return f"{text}  # {dict(answer(example))}"

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
-from .answers import Example, answer, difference
+from .answers import MINOR, Example, answer, difference
 
 ROWS = yaml.safe_load((Path(__file__).parent / "regressions.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["expression"])
 def test_regression(row: dict[str, Any]) -> None:
-    example = Example(row["expression"], row.get("variables", {}))
+    example = Example(row["expression"], row.get("variables", {}), row.get("minor", MINOR))
     found = answer(example)
     assert difference(found, row["expected"]) is None, found
