@@ -152,6 +152,18 @@ def _secret(secret: Struct) -> Mapping[str, Any]:
     return {"data": {**secret.get("data", {}), **data}, "stringData": None} if data else {}
 
 
+def _pod_networks(spec: Struct) -> Mapping[str, Any]:
+    """The first of several, and the older field for one, which wins."""
+    first, several = spec.get("podCIDR"), spec.get("podCIDRs", [])
+    if first:
+        return {"podCIDRs": several if several[:1] == [first] else [first]}
+    return {"podCIDR": several[0]} if several else {}
+
+
+def _allocatable(status: Struct) -> Mapping[str, Any]:
+    return {"allocatable": status.get("allocatable", status["capacity"])} if "capacity" in status else {}
+
+
 def _namespace(namespace: Struct) -> Mapping[str, Any]:
     metadata = namespace.get("metadata", {})
     if "name" not in metadata:
@@ -311,6 +323,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "core/v1.Secret": (_secret, {"type": "Opaque"}),
     "core/v1.Namespace": (_namespace,),
     "core/v1.NamespaceStatus": ({"phase": "Active"},),
+    "core/v1.NodeSpec": (_pod_networks,),
+    "core/v1.NodeStatus": (_allocatable,),
     "core/v1.PersistentVolumeSpec": ({"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},),
     "core/v1.PersistentVolumeStatus": ({"phase": "Pending"},),
     "core/v1.PersistentVolumeClaimSpec": ({"volumeMode": "Filesystem"},),
