@@ -76,3 +76,9 @@ def test_fields_that_a_kind_has_not() -> None:
     unknown = 'unknown field "spec.containers[1].nmae", unknown field "spec.containers[1].env[0].a"'
     assert str(caught.value) == f"Internal error occurred: strict decoding error: {unknown}"
     assert patched("jsonPatch", pod | {"apiVersion": "example.com/v1"}, value, KINDS)["spec"]["containers"][1]
+
+
+def test_no_object() -> None:
+    patch = "[JSONPatch{op: 'replace', path: '', value: [1]}]"
+    with pytest.raises(StatusError, match="cannot unmarshal array into Go value"):
+        patched("jsonPatch", {"a": 1}, evaluate(check(parse(patch), WITHIN), {}), KINDS)

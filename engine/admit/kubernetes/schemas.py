@@ -53,12 +53,8 @@ class Schemas:
 
     def of(self, kind: GroupVersionKind) -> Schema | None:
         """The schema of a kind's objects; None for a kind that there is not."""
-        return self.built_in(kind) or self._custom.get(kind)
-
-    def built_in(self, kind: GroupVersionKind) -> Schema | None:
-        """The schema of a kind that is Kubernetes' own."""
         name = self._names.get("/".join(kind))
-        return None if name is None else self.named(name)
+        return self._custom.get(kind) if name is None else self.named(name)
 
     def named(self, name: str) -> Schema:
         """What a `$ref` stands for."""

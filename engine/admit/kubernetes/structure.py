@@ -5,7 +5,6 @@ Source: kube-openapi, pkg/schemaconv; structured-merge-diff v6, schema/elements.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -111,20 +110,6 @@ class Structure:
         if schema is _ANYTHING or schema is _UNTYPED:
             return Structure(schema, self.schemas)
         return structure(schema, self.schemas, self.lenient)
-
-
-def undeclared(structure: Structure, value: Any, place: str = "") -> Iterator[str]:
-    """The places of the fields that may not be there: `.spec.containers[0].nmae`."""
-    match value:
-        case dict():
-            for key, item in value.items():
-                if (field := structure.value(key)) is None:
-                    yield f"{place}.{key}"
-                else:
-                    yield from undeclared(field, item, f"{place}.{key}")
-        case list():
-            for index, item in enumerate(value):
-                yield from undeclared(structure.items, item, f"{place}[{index}]")
 
 
 def structure(schema: Schema, schemas: Schemas, lenient: bool = False) -> Structure:

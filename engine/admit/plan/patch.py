@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from admit.cel.values import Map, Struct, Value, bounded
 from admit.errors import EvaluationError, StatusError
 from admit.kubernetes import json_patch
+from admit.kubernetes.decode import Problem, decode
 from admit.kubernetes.merge import merge
-from admit.kubernetes.schemas import Schemas, kind_of
-from admit.kubernetes.structure import structure, undeclared
+from admit.kubernetes.schemas import Schemas
+from admit.kubernetes.types import of_kind
 from admit.plan.write import stored
 from admit.rules.model import PatchKind
 
@@ -21,19 +22,32 @@ def patched(kind: PatchKind, document: Mapping[str, Any], value: Value, schemas:
         _check_names(value)
         return merge(document, stored(value), schemas)
     result = json_patch.apply(document, [_operation(each) for each in value])
-    _check_fields(document, result, schemas)
+    _check_type(document, result)
     return result
 
 
-def _check_fields(before: Mapping[str, Any], after: Any, schemas: Schemas) -> None:
-    """Raises StatusError where an object of a kind of Kubernetes has got fields that the kind has not."""
-    schema = schemas.built_in(kind_of(before))
-    if schema is not None:
-        root = structure(schema, schemas)
-        known = {*undeclared(root, before)}
-        if new := [place for place in undeclared(root, after) if place not in known]:
-            problems = ", ".join(f'unknown field "{place[1:]}"' for place in new)
-            raise StatusError(f"Internal error occurred: strict decoding error: {problems}", 500)
+def _check_type(before: Mapping[str, Any], after: Any) -> None:
+    """Raises StatusError where what is now no longer reads as an object of its kind; what did not before, may."""
+    if not isinstance(after, dict):
+        raise StatusError(f"Internal error occurred: {_NO_OBJECT}", 500)
+    type = of_kind(str(before.get("apiVersion")), str(before.get("kind")))
+    if type is not None:
+        known, decoded = decode(before, type), decode(after, type)
+        misfits = _new(decoded.misfits, known.misfits)
+        if unknown := _new(decoded.unknown, known.unknown):
+            misfits.append(f"strict decoding error: {', '.join(unknown)}")
+        if misfits:
+            raise StatusError(f"Internal error occurred: {misfits[0]}", 500)
+
+
+def _new(problems: Sequence[Problem], known: Sequence[Problem]) -> list[str]:
+    return [str(problem) for problem in problems if problem not in known]
+
+
+_NO_OBJECT = (
+    "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type "
+    r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+)
 
 
 def _operation(patch: Struct) -> dict[str, Any]:
