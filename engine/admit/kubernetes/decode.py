@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 from admit.cel.library.quantity import parse_quantity
 from admit.errors import EvaluationError
-from admit.kubernetes.types import Type
+from admit.kubernetes.types import Field, Type, type_of
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -82,16 +83,31 @@ _ZEROS: Mapping[str, Any] = {
 }
 
 
-def _written(value: dict[str, Any], type: Type) -> Any:
+@cache
+def standing(name: str) -> tuple[str, ...]:
+    """The fields of a struct that are written though they hold nothing."""
+    fields = type_of(name).fields.items()
+    return tuple(key for key, field in fields if not _left_out(field, zero(field.type)))
+
+
+def _written(value: dict[str, Any], type: Type) -> Iterator[tuple[str, Any]]:
     """The fields of a struct in the order in which they were given, then those that were not."""
-    for key in dict.fromkeys((*value, *type.fields)):
-        field = type.fields[key]
-        held = field.type
-        nothing = zero(held)
-        given = value.get(key, nothing)
-        empty = given is None if held.pointer else held.form in _EMPTIABLE and not given
-        if not ((empty and field.left_out == "empty") or (given == nothing and field.left_out == "zero")):
-            yield key, encode(given, held)
+    for key, item in value.items():
+        if not _left_out(type.fields[key], item):
+            yield key, encode(item, type.fields[key].type)
+    for key in standing(type.name):
+        if key not in value:
+            yield key, encode(zero(type.fields[key].type), type.fields[key].type)
+
+
+def _left_out(field: Field, value: Any) -> bool:
+    match field.left_out:
+        case "empty":
+            return value is None if field.type.pointer else field.type.form in _EMPTIABLE and not value
+        case "zero":
+            return bool(value == zero(field.type))
+        case "never":
+            return False
 
 
 _EMPTIABLE = frozenset({"string", "bytes", "bool", "int", "float", "list", "map", "any"})
@@ -105,19 +121,18 @@ class _Decoder:
     def struct(self, value: Mapping[str, Any], type: Type, path: Path = (), place: str = "") -> dict[str, Any]:
         """`place` is the path as Go prints it, which knows of no indexes, but of structs that are embedded."""
         decoded = {}
-        name = str(type).rpartition(".")[2]
         for key, item in value.items():
             field = type.fields.get(key)
             if field is None:
                 where = dotted((*path, key))
                 self.unknown.append(Problem((*path, key), f'unknown field "{where}"'))
                 continue
-            given = self._value(item, field.type, (*path, key), name, f"{place}.{field.path}")
+            given = self._value(item, field.type, (*path, key), type, f"{place}.{field.path}")
             if given is not None and (field.type.pointer or field.type.form in _KEPT or given != zero(field.type)):
                 decoded[key] = given
         return decoded
 
-    def _value(self, value: Any, type: Type, path: Path, struct: str, place: str) -> Any:
+    def _value(self, value: Any, type: Type, path: Path, struct: Type, place: str) -> Any:
         match type.form, value:
             case _, None:
                 return zero(type)
@@ -133,9 +148,9 @@ class _Decoder:
                 return value
             case "int" | "float" | "quantity" | "int or string", bool():
                 pass
-            case ("float", int() | float()) | ("int" | "int or string", int()):
+            case "float", int() | float():
                 return value
-            case "int", float() if value.is_integer():
+            case "int" | "int or string", int() | float() if _fits(value, type):
                 return int(value)
             case "quantity", str() | int() | float():
                 try:
@@ -143,8 +158,13 @@ class _Decoder:
                 except EvaluationError as error:
                     self.misfits.append(Problem(path, str(error)))
                     return value
-        self.misfits.append(Problem(path, _misfit(value, type, struct + place)))
+        self.misfits.append(Problem(path, _misfit(value, type, str(struct).rpartition(".")[2] + place)))
         return value
+
+
+def _fits(number: float, type: Type) -> bool:
+    most: int = 2**63 if type.name == "int64" else 2**31
+    return (isinstance(number, int) or number.is_integer()) and -most <= number < most
 
 
 _KEPT = frozenset({"struct", "list", "map", "any"})
@@ -154,7 +174,8 @@ def _misfit(value: Any, type: Type, place: str) -> str:
     """In the words of Go's encoding/json, or of quantities."""
     if type.form == "quantity":
         return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-    found = f"number {value}" if (type.form, value.__class__) == ("int", float) else _JSON[value.__class__]
+    number = type.form in ("int", "int or string") and _JSON[value.__class__] == "number"
+    found = f"number {value}" if number else _JSON[value.__class__]
     wanted = {"int or string": "int32", "time": "string"}.get(type.form, type)
     return f"json: cannot unmarshal {found} into Go struct field {place} of type {wanted}"
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from admit.cel.library.quantity import parse_quantity
-from admit.kubernetes.decode import decode, encode, zero
+from admit.kubernetes.decode import decode, encode, standing, zero
 from admit.kubernetes.types import Type, of_kind
 
 Struct: TypeAlias = dict[str, Any]
@@ -50,11 +50,12 @@ def _struct(value: Struct, type: Type) -> Struct:
             value = {**value, **{key: item for key, item in rule.items() if value.get(key, []) == []}}
         else:
             value = {**value, **rule(value)}
-    fields = {}
-    for key, field in type.fields.items():
-        if key in value or (field.type.form == "struct" and not field.type.pointer):
-            fields[key] = defaulted(value.get(key, zero(field.type)), field.type)
-    return {**value, **{key: item for key, item in fields.items() if key in value or item}}
+    filled = {key: defaulted(item, type.fields[key].type) for key, item in value.items()}
+    for key in standing(type.name):
+        held = type.fields[key].type
+        if key not in value and held.form == "struct" and (item := defaulted(zero(held), held)):
+            filled[key] = item
+    return filled
 
 
 def _full_millis(amount: str) -> str:
@@ -162,6 +163,11 @@ def _pod_networks(spec: Struct) -> Mapping[str, Any]:
 
 def _allocatable(status: Struct) -> Mapping[str, Any]:
     return {"allocatable": status.get("allocatable", status["capacity"])} if "capacity" in status else {}
+
+
+def _persistent_volume(volume: Struct) -> Mapping[str, Any]:
+    spec = {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem", **volume.get("spec", {})}
+    return {"spec": spec}
 
 
 def _namespace(namespace: Struct) -> Mapping[str, Any]:
@@ -325,7 +331,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "core/v1.NamespaceStatus": ({"phase": "Active"},),
     "core/v1.NodeSpec": (_pod_networks,),
     "core/v1.NodeStatus": (_allocatable,),
-    "core/v1.PersistentVolumeSpec": ({"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"},),
+    "core/v1.PersistentVolume": (_persistent_volume,),
     "core/v1.PersistentVolumeStatus": ({"phase": "Pending"},),
     "core/v1.PersistentVolumeClaimSpec": ({"volumeMode": "Filesystem"},),
     "core/v1.PersistentVolumeClaimStatus": ({"phase": "Pending"},),
