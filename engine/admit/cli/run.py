@@ -16,6 +16,7 @@ from admit.cli.output import OUTPUT, Form, show_data
 from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
 from admit.engine import Engine
 from admit.errors import RequestError, UsageError
+from admit.kubernetes.decode import problems
 from admit.kubernetes.normalise import normalise
 from admit.loading import files_of
 
@@ -65,9 +66,17 @@ def _decisions(engine: Engine, paths: Sequence[str], as_is: bool) -> Iterator[De
         for file in [path] if path == "-" else files_of(Path(path)):
             for item in _items(values_of(content_of(file), str(file))):
                 try:
-                    yield engine.decide(item if as_is else normalise(item))
+                    yield engine.decide(item if as_is else _admitted(item, str(file)))
                 except RequestError as error:
                     raise RequestError(f"{file}: {error}") from None
+
+
+def _admitted(item: Any, file: str) -> Any:
+    """The object as admission sees it; what of it an API server would not read, is a warning."""
+    admitted = normalise(item)
+    for problem in problems(item):
+        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {file}: {problem}", err=True)
+    return admitted
 
 
 def _items(values: Iterable[Any]) -> Iterator[Any]:

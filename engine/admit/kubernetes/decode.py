@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from admit.cel.library.quantity import parse_quantity
 from admit.errors import EvaluationError
-from admit.kubernetes.types import Field, Type, type_of
+from admit.kubernetes.types import Field, Type, of_kind, type_of
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -41,6 +41,15 @@ class Decoded:
     def problems(self) -> Sequence[Problem]:
         """What a strict API server says."""
         return self.misfits[:1] or self.unknown
+
+
+def problems(object: Any) -> Sequence[Problem]:
+    """What a strict API server says of the shape of an object; of kinds that are not its own, nothing."""
+    match object:
+        case {"apiVersion": str(version), "kind": str(kind)} if type := of_kind(version, kind):
+            return decode(object, type).problems
+        case _:
+            return ()
 
 
 def decode(value: Mapping[str, Any], type: Type) -> Decoded:
