@@ -10,7 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from admit.cel import CompileError, Environment, EvaluationError, Program, encode
+from admit.cel.evaluate import evaluate
 from admit.cel.messages import MESSAGES, message
+from admit.cel.parse import parse
 
 KUBERNETES = Environment("1.36")
 SPECIFICATION = Environment()
@@ -117,6 +119,11 @@ def test_refused(text: str, message: str) -> None:
 def test_names_that_have_no_value(text: str, name: str) -> None:
     with pytest.raises(CompileError, match=f"program instantiation failed: reference to undefined type: {name}"):
         KUBERNETES.compile(text)
+
+
+def test_a_field_that_was_not_checked() -> None:
+    with pytest.raises(EvaluationError, match="no such field: seconds"):
+        evaluate(parse("google.protobuf.Empty{seconds: 1}"), {})
 
 
 def test_what_no_list_is() -> None:

@@ -38,51 +38,8 @@ NULL_VALUE: Final = "google.protobuf.NullValue.NULL_VALUE"
 """The name of a constant, 0: the only one of an enum."""
 
 _PACKAGE = "google.protobuf."
-_TYPES = {
-    "Any": ANY,
-    "BoolValue": wrapper_of(BOOL),
-    "BytesValue": wrapper_of(BYTES),
-    "DoubleValue": wrapper_of(DOUBLE),
-    "Duration": DURATION,
-    "Empty": EMPTY,
-    "FloatValue": wrapper_of(DOUBLE),
-    "Int32Value": wrapper_of(INT),
-    "Int64Value": wrapper_of(INT),
-    "ListValue": list_of(DYN),
-    "StringValue": wrapper_of(STRING),
-    "Struct": map_of(STRING, DYN),
-    "Timestamp": TIMESTAMP,
-    "UInt32Value": wrapper_of(UINT),
-    "UInt64Value": wrapper_of(UINT),
-    "Value": DYN,
-}
-_SECONDS = {"seconds": "int64", "nanos": "int32"}
-_FIELDS: Mapping[str, Mapping[str, str]] = {  # in the notation of protocol buffers
-    "Any": {"type_url": "string", "value": "bytes"},
-    "BoolValue": {"value": "bool"},
-    "BytesValue": {"value": "bytes"},
-    "DoubleValue": {"value": "double"},
-    "Duration": _SECONDS,
-    "Empty": {},
-    "FloatValue": {"value": "float"},
-    "Int32Value": {"value": "int32"},
-    "Int64Value": {"value": "int64"},
-    "ListValue": {"values": "repeated Value"},
-    "StringValue": {"value": "string"},
-    "Struct": {"fields": "map<string, Value>"},
-    "Timestamp": _SECONDS,
-    "UInt32Value": {"value": "uint32"},
-    "UInt64Value": {"value": "uint64"},
-    "Value": {
-        "null_value": "NullValue",
-        "number_value": "double",
-        "string_value": "string",
-        "bool_value": "bool",
-        "struct_value": "Struct",
-        "list_value": "ListValue",
-    },
-}
-_OF_FIELDS = {
+_STRUCT, _LIST = map_of(STRING, DYN), list_of(DYN)
+_SCALARS = {  # in the notation of protocol buffers, as fields below
     "bool": BOOL,
     "bytes": BYTES,
     "double": DOUBLE,
@@ -92,11 +49,50 @@ _OF_FIELDS = {
     "string": STRING,
     "uint32": UINT,
     "uint64": UINT,
+}
+_WRAPPERS = {
+    "BoolValue": "bool",
+    "BytesValue": "bytes",
+    "DoubleValue": "double",
+    "FloatValue": "float",
+    "Int32Value": "int32",
+    "Int64Value": "int64",
+    "StringValue": "string",
+    "UInt32Value": "uint32",
+    "UInt64Value": "uint64",
+}
+_TYPES = {
+    "Any": ANY,
+    "Duration": DURATION,
+    "Empty": EMPTY,
+    "ListValue": _LIST,
+    "Struct": _STRUCT,
+    "Timestamp": TIMESTAMP,
+    "Value": DYN,
+    **{name: wrapper_of(_SCALARS[kind]) for name, kind in _WRAPPERS.items()},
+}
+_FIELDS: Mapping[str, Mapping[str, str]] = {  # each in the order of their numbers, from 1
+    "Any": {"type_url": "string", "value": "bytes"},
+    "Duration": {"seconds": "int64", "nanos": "int32"},
+    "Empty": {},
+    "ListValue": {"values": "repeated Value"},
+    "Struct": {"fields": "map<string, Value>"},
+    "Timestamp": {"seconds": "int64", "nanos": "int32"},
+    "Value": {
+        "null_value": "NullValue",
+        "number_value": "double",
+        "string_value": "string",
+        "bool_value": "bool",
+        "struct_value": "Struct",
+        "list_value": "ListValue",
+    },
+    **{name: {"value": kind} for name, kind in _WRAPPERS.items()},
+}
+_OF_FIELDS = {
+    **_SCALARS,
     "NullValue": INT,
-    "Struct": _TYPES["Struct"],
-    "ListValue": _TYPES["ListValue"],
-    "map<string, Value>": _TYPES["Struct"],
-    "repeated Value": _TYPES["ListValue"],
+    **dict.fromkeys(("Struct", "map<string, Value>"), _STRUCT),
+    **dict.fromkeys(("ListValue", "repeated Value"), _LIST),
 }
 
 TYPES: Final[Mapping[str, Type]] = {_PACKAGE + name: type for name, type in _TYPES.items()}
@@ -112,6 +108,8 @@ def message(name: str, fields: Mapping[str, Value]) -> Value:
     """The value that a message with these fields is. Raises EvaluationError."""
     name = name.removeprefix(_PACKAGE)
     kinds = _FIELDS[name]
+    if unknown := [field for field in fields if field not in kinds]:  # the expression was not checked
+        raise EvaluationError(f"no such field: {unknown[0]}")
     return _unwrapped(name, {field: _field(name, field, kinds[field], value) for field, value in fields.items()})
 
 
@@ -140,8 +138,8 @@ _ZEROS: Mapping[Type, Value] = {
     INT: 0,
     STRING: "",
     UINT: Uint(0),
-    _TYPES["Struct"]: {},
-    _TYPES["ListValue"]: [],
+    _STRUCT: {},
+    _LIST: [],
 }
 
 
