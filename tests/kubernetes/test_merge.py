@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from admit.cel.env import NEWEST
+from admit.cel.values import NONE, Uint, make_map
 from admit.errors import EvaluationError, StatusError
 from admit.kubernetes.merge import merge
 from admit.kubernetes.schemas import Schemas
@@ -23,7 +24,7 @@ def pod(**spec: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "spec": spec}
 
 
-# the pod's spec, what is said of it, what becomes of it
+# the pod's spec, what is said of it (NONE: the JSON null of optional.none()), what becomes of it
 MERGED: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"nodeName": "a", "hostname": "b"}, {"nodeName": "c"}, {"nodeName": "c", "hostname": "b"}),
     (
@@ -32,9 +33,9 @@ MERGED: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         {"securityContext": {"runAsUser": 1, "runAsGroup": 2}},
     ),
     ({"securityContext": None}, {"securityContext": {}}, {"securityContext": {}}),
-    ({"nodeName": "a", "os": {"name": "x"}}, {"nodeName": None, "os": None}, {"nodeName": None, "os": {"name": "x"}}),
-    ({"volumes": names("ab")}, {"volumes": None}, {"volumes": names("ab")}),
-    ({"volumes": []}, {"volumes": None}, {"volumes": None}),
+    ({"nodeName": "a", "os": {"name": "x"}}, {"nodeName": NONE, "os": NONE}, {"nodeName": None, "os": {"name": "x"}}),
+    ({"volumes": names("ab")}, {"volumes": NONE}, {"volumes": names("ab")}),
+    ({"volumes": []}, {"volumes": NONE}, {"volumes": None}),
     ({"volumes": names("a")}, {"volumes": []}, {"volumes": names("a")}),
     ({"volumes": None}, {"volumes": names("a")}, {"volumes": names("a")}),
     ({"volumes": names("ab")}, {"volumes": names("c")}, {"volumes": names("abc")}),
@@ -221,12 +222,20 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (thing(), {"size": ["a", {}]}, ATOMIC + ".size, .size[1]"),
     (pod(), {"spec": {"volumes": names("a"), "volums": []}}, UNFIT + ".spec.volums: field not declared in schema"),
     (pod(), {"spec": {"volumes": ["a"]}}, "associative list with keys may not have non-map elements"),
-    (pod(), {"spec": {"volumes": [None]}}, "associative list with keys may not have a null element"),
+    (pod(), {"spec": {"volumes": [NONE]}}, "associative list with keys may not have a null element"),
+    (pod(), {"spec": {"volumes": [None]}}, "associative list with keys may not have non-map elements"),
     (pod(), {"spec": {"volumes": names("aa")}}, UNFIT + '.spec.volumes: duplicate entries for key [name="a"]'),
     (pod(volumes=[1]), {"spec": {"volumes": names("a")}}, "failed to convert original object to typed object: .spec."),
     (pod(volumes=names("a")), {"spec": {"volumes": {}}}, UNFIT + ".spec.volumes: expected list, got &{map[]}"),
     (pod(), {"spec": {"volumes": "a"}}, UNFIT + ".spec.volumes: expected list, got &{a}"),
-    (pod(), {"spec": {"os": [1, None]}}, UNFIT + ".spec.os: expected map, got &{[1 <nil>]}"),
+    (pod(), {"spec": {"os": [1, None]}}, UNFIT + ".spec.os: expected map, got &{[1 NULL_VALUE]}"),
+    (pod(), {"spec": {"os": [1, NONE]}}, UNFIT + ".spec.os: expected map, got &{[1 <nil>]}"),
+    (pod(), {"spec": {"os": None}}, UNFIT + ".spec.os: expected map, got &{NULL_VALUE}"),
+    (pod(), {"spec": {"priority": None}}, ".spec.priority: expected numeric (int or float), got structpb.NullValue"),
+    (pod(), {"spec": {"priority": Uint(5)}}, ".spec.priority: expected numeric (int or float), got uint64"),
+    (pod(), {"spec": {"nodeName": b"ab"}}, "got &value.valueUnstructured{Value:[]uint8{0x61, 0x62}}"),
+    (pod(), {"spec": {"hostIPC": None}}, UNFIT + ".spec.hostIPC: expected boolean, got &{NULL_VALUE}"),
+    (pod(), {"metadata": {"labels": {"a": None}}}, ".labels.a: expected string, got &value.valueUnstructured{Value:0}"),
     (
         pod(),
         {"spec": {"nodeName": {"b": 1, "a": "x"}}},
@@ -244,7 +253,9 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (thing(), {"codes": [1, 1.0]}, UNFIT + ".codes: duplicate entries for key [=1]"),
     (thing(), {"lists": [{}]}, ".lists: element 0: associative list without keys has an element that's a map type"),
     (thing(), {"lists": [[]]}, ".lists: element 0: not supported: associative list with lists as elements"),
-    (thing(), {"lists": [None]}, "associative list without keys has an element that's an explicit null"),
+    (thing(), {"lists": [NONE]}, "associative list without keys has an element that's an explicit null"),
+    (thing(), {"options": {"a": {"b": None}}}, UNFIT + ".options.a.b: expected map, got &{NULL_VALUE}"),
+    (thing(), {"lists": [None]}, UNFIT + ".lists[={{undefined}}]: expected map, got &{NULL_VALUE}"),
     (
         {"apiVersion": "v1", "kind": "Pods"},
         {},
@@ -281,3 +292,8 @@ def test_nothing_known_of_the_kind() -> None:
         "Resource kind example.com/v1, Kind=Thing not found. There can be a delay between when "
         "CustomResourceDefinitions are created and when they are available."
     )
+
+
+def test_keys_are_strings() -> None:
+    with pytest.raises(EvaluationError, match="map key 1 is of type int, not string"):
+        merge(pod(), {"metadata": {"labels": make_map([(1, "a")])}}, KINDS)

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import orjson
 
 from admit.cel.library.formatting import quoted
-from admit.cel.values import bounded, format_double
+from admit.cel.values import Struct, bounded
 from admit.errors import EvaluationError, StatusError
+from admit.kubernetes.native import Foreign, native, printed, syntax, type_name
 from admit.kubernetes.schemas import Schemas, kind_of
 from admit.kubernetes.structure import Form, Structure, structure
 
@@ -20,8 +21,8 @@ ABSENT: Any = type("Absent", (), {})()
 
 
 @bounded
-def merge(document: Mapping[str, Any], configuration: Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:
-    """The object with all that the configuration says of it. Raises EvaluationError, in the API server's words.
+def merge(document: Mapping[str, Any], configuration: Struct | Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:
+    """The object with all that an `Object{...}` says of it. Raises EvaluationError, in the API server's words.
 
     Of a kind in a version of a group of which no kind is known it raises StatusError.
     """
@@ -33,7 +34,7 @@ def merge(document: Mapping[str, Any], configuration: Mapping[str, Any], schemas
     if schema is None:
         raise _refused(f"failed to convert patch object to typed object: no corresponding type for {kind}")
     root = structure(schema, schemas)
-    said = {**configuration, "apiVersion": document["apiVersion"], "kind": document["kind"]}
+    said = {**native(configuration), "apiVersion": document["apiVersion"], "kind": document["kind"]}
     _check(root, said, "patch")
     if atomics := [*_atomics(root, said, "")]:
         places = ", ".join(atomics)
@@ -75,7 +76,7 @@ def _misfits(structure: Structure, value: Any, name: str) -> Iterator[tuple[str,
                     yield f".{key}", "field not declared in schema"
                     return
         case form, _:
-            yield "", f"expected {form}, got &{{{_go(value)}}}"
+            yield "", f"expected {form}, got &{{{printed(value)}}}"
 
 
 def _misfit_items(structure: Structure, items: Sequence[Any], name: str) -> Iterator[tuple[str, str]]:
@@ -97,7 +98,8 @@ def _misfit_items(structure: Structure, items: Sequence[Any], name: str) -> Iter
 def _form(structure: Structure, value: Any) -> Form:
     """As what a value is handled: as what it is, if that may be; else as the first that may be."""
     is_a: Form = "map" if isinstance(value, dict) else "list" if isinstance(value, list) else "scalar"
-    return is_a if value is not None and is_a in structure.forms else structure.forms[0]
+    is_json = value is not None and not isinstance(value, Foreign)
+    return is_a if is_json and is_a in structure.forms else structure.forms[0]
 
 
 def _unscalar(structure: Structure, value: Any) -> str | None:
@@ -108,13 +110,13 @@ def _unscalar(structure: Structure, value: Any) -> str | None:
         case ("numeric", int() | float()) if not isinstance(value, bool):
             return None
         case "untyped", _:
-            return f"expected any scalar, got &{{{_go(value)}}}"
+            return f"expected any scalar, got &{{{printed(value)}}}"
         case "string", _:
-            return f"expected string, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+            return f"expected string, got &value.valueUnstructured{{Value:{syntax(value)}}}"
         case "boolean", _:
-            return f"expected boolean, got &{{{_go(value)}}}"
+            return f"expected boolean, got &{{{printed(value)}}}"
         case _:
-            return f"expected numeric (int or float), got {_go_type(value)}"
+            return f"expected numeric (int or float), got {type_name(value)}"
 
 
 def _atomics(structure: Structure, value: Any, place: str) -> Iterator[str]:
@@ -236,6 +238,8 @@ def _comparable(value: Any) -> Any:
 
 def _shown(value: Any) -> str:
     match value:
+        case Foreign():
+            return "{{undefined}}"
         case None:
             return "null"
         case str():
@@ -245,53 +249,4 @@ def _shown(value: Any) -> str:
         case dict():
             return "".join(f"{key}={_shown(value[key])}" for key in sorted(value))
         case _:
-            return _go(value)
-
-
-# Values as Go prints them
-
-
-def _go(value: Any) -> str:
-    """%v"""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return format_double(value)
-        case list():
-            return f"[{' '.join(map(_go, value))}]"
-        case dict():
-            return f"map[{' '.join(f'{key}:{_go(value[key])}' for key in sorted(value))}]"
-        case _:
-            return str(value)
-
-
-def _go_syntax(value: Any) -> str:
-    """%#v"""
-    match value:
-        case str():
-            return quoted(value)
-        case None:
-            return "interface {}(nil)"
-        case list():
-            return f"{_go_type(value)}{{{', '.join(map(_go_syntax, value))}}}"
-        case dict():
-            fields = ", ".join(f"{quoted(key)}:{_go_syntax(value[key])}" for key in sorted(value))
-            return f"{_go_type(value)}{{{fields}}}"
-        case _:
-            return _go(value)
-
-
-def _go_type(value: Any) -> str:
-    """%T, of what is no number"""
-    match value:
-        case bool():
-            return "bool"
-        case str():
-            return "string"
-        case list():
-            return "[]interface {}"
-        case _:
-            return "map[string]interface {}"
+            return printed(value)

@@ -20,7 +20,7 @@ def patched(kind: PatchKind, document: Mapping[str, Any], value: Value, schemas:
     """The object after the patch that the value is. Raises EvaluationError. Source: plugin/policy/mutating/patch."""
     if kind == "applyConfiguration":
         _check_names(value)
-        return merge(document, stored(value), schemas)
+        return merge(document, value, schemas)
     result = json_patch.apply(document, [_operation(each) for each in value])
     _check_type(document, result)
     return result
