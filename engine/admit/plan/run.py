@@ -49,10 +49,10 @@ class Failure:
 class Runner:
     """The expressions of a step as functions, compiled as they are needed."""
 
-    def __init__(self, step: Step, within: Declarations, schemas: Schemas | None = None) -> None:
+    def __init__(self, step: Step, within: Declarations, schemas: Schemas) -> None:
         self.step = step
         self._within = within
-        self._schemas = schemas or Schemas(within.kubernetes or NEWEST)
+        self._schemas = schemas
         self._expressions: dict[tuple[int, int], Expression] = {}
 
     @property
