@@ -287,31 +287,37 @@ def test_of_many_errors_the_first_hundred_are_shown() -> None:
     assert str(caught.value).endswith("^\n50 more errors were truncated")
 
 
-DEPTHS = [
-    ("[", "a", "]"),
-    ("(", "a", ")"),
-    ("{1: ", "a", "}"),
-    ("M{a: ", "a", "}"),
-    ("f(", "a", ")"),
-    ("a.all(x, ", "a", ")"),
-    ("a.optMap(x, ", "a", ")"),
-    ("-(", "a", ")"),
-    ("a + (", "a", ")"),
-    ("", "a", " + b"),
-    ("", "a", " < b"),
-    ("", "a", ".b"),
-    ("", "a", ".?b"),
-    ("", "a", ".f()"),
-    ("", "a", "[0]"),
-    ("a ? b : ", "c", ""),
+DEPTHS = [  # how often at most; brackets are one expression more, and what is right of an operator counts as well
+    ("[", "a", "]", MAX_DEPTH - 1),
+    ("(", "a", ")", MAX_DEPTH - 1),
+    ("(", "a + b", ")", MAX_DEPTH - 2),
+    ("(", "a < b", ")", MAX_DEPTH - 2),
+    ("(", "a + b * c", ")", MAX_DEPTH - 3),
+    ("(", "a * b + c", ")", MAX_DEPTH - 2),
+    ("(", "a ? b : c", ")", MAX_DEPTH - 2),
+    ("{1: ", "a", "}", MAX_DEPTH - 1),
+    ("M{a: ", "a", "}", MAX_DEPTH - 1),
+    ("f(", "a", ")", MAX_DEPTH - 1),
+    ("a.all(x, ", "a", ")", MAX_DEPTH - 1),
+    ("a.optMap(x, ", "a", ")", MAX_DEPTH - 1),
+    ("-(", "a", ")", MAX_DEPTH - 1),
+    ("a + (", "a", ")", MAX_DEPTH // 2 - 1),
+    ("a + (", "b", " + c)", MAX_DEPTH // 2 - 1),
+    ("", "a", " + b", MAX_DEPTH),
+    ("", "a", " < b", MAX_DEPTH),
+    ("", "a", ".b", MAX_DEPTH),
+    ("", "a", ".?b", MAX_DEPTH),
+    ("", "a", ".f()", MAX_DEPTH),
+    ("", "a", "[0]", MAX_DEPTH),
+    ("a ? b : ", "c", "", MAX_DEPTH - 1),
 ]
 
 
-@pytest.mark.parametrize(("before", "inner", "after"), DEPTHS)
-def test_depth(before: str, inner: str, after: str) -> None:
-    deepest = parse(before * MAX_DEPTH + inner + after * MAX_DEPTH)
+@pytest.mark.parametrize(("before", "inner", "after", "most"), DEPTHS)
+def test_depth(before: str, inner: str, after: str, most: int) -> None:
+    deepest = parse(before * most + inner + after * most)
     assert unparse(parse(unparse(deepest))) == unparse(deepest)
-    for levels in (MAX_DEPTH + 1, 5000):
+    for levels in (most + 1, 5000):
         with pytest.raises(CompileError, match=r"^ERROR: <input>:-1:0: .* exceeded"):
             parse(before * levels + inner + after * levels)
 

@@ -130,32 +130,26 @@ class _Reader:
         # Nodes written wider than they are, with parentheses around or a cancelled sign before them. The node is
         # kept, or another could get its id.
         self.extents: dict[int, tuple[Expr, int, int]] = {}
+        node: Expr | None = None
         try:
-            node: Expr = self.parser.parse(source.text)  # type: ignore[assignment]
+            node = self.parser.parse(source.text)  # type: ignore[assignment]
         except UnexpectedInput as error:
             self.issues.append(syntax_error(error, source, self.tokens, self.stream))
-        else:
-            if len(self.tokens) > MAX_DEPTH and not self.issues:
-                self._check_depth(node)
-        if self.issues:
+        if len(self.tokens) > MAX_DEPTH:
+            self._check_depth(node)
+        if self.issues or node is None:
             raise CompileError(self.issues) from None
         return node
 
-    def _check_depth(self, node: Expr) -> None:
-        nesting = 0
-        for token in self.tokens:
-            if token.type in ("LPAREN", "LBRACKET", "LBRACE"):
-                nesting += 1
-                if nesting > MAX_DEPTH:
-                    self.issues.append(_limit(f"expression recursion limit exceeded: {MAX_DEPTH}", self.source))
-                    return
-            elif token.type in ("RPAREN", "RBRACKET", "RBRACE"):
-                nesting -= 1
-        level: list[Expr] = [node]
-        for _ in range(MAX_DEPTH + 1):
-            level = [child for parent in level for child in children(parent)]
-        if level:
-            self.issues.append(_limit("max recursion depth exceeded", self.source))
+    def _check_depth(self, node: Expr | None) -> None:
+        if _recursion(self.tokens) > MAX_DEPTH:
+            self.issues = [_limit(f"expression recursion limit exceeded: {MAX_DEPTH}", self.source)]
+        elif node is not None and not self.issues:
+            level: list[Expr] = [node]
+            for _ in range(MAX_DEPTH + 1):
+                level = [child for parent in level for child in children(parent)]
+            if level:
+                self.issues.append(_limit("max recursion depth exceeded", self.source))
 
     # Tokens
 
@@ -526,6 +520,60 @@ class _Reader:
         name, at, *rest, end = parts
         fields = tuple(part for part in rest if isinstance(part, FieldInit))
         return Message(_dotted(name), fields, span=self._after(name, at, end))
+
+
+@dataclass(slots=True)
+class _Open:
+    """What is open between two brackets: expressions (the last branch of `?:` is one in another), and whether the place
+    is right of a comparison, of a sum, of a product in that. `questions`: how many a colon is yet to come for.
+    """
+
+    exprs: int = 1
+    compared: int = 0
+    added: int = 0
+    multiplied: int = 0
+    questions: int = 0
+
+
+def _recursion(tokens: Sequence[Token]) -> int:
+    """How often, at most, a rule of cel-go's grammar is within itself."""
+    deepest = exprs = relations = sums = 0  # the last three: of what encloses the innermost bracket
+    levels = [_Open()]
+    ended = False
+    for token in tokens:
+        at, kind = levels[-1], token.type
+        if not ended and kind not in _CLOSING:
+            inside = max(exprs, relations + at.compared, sums + at.added + at.multiplied)
+            deepest = max(deepest, at.exprs + inside)
+        if kind in _OPENING:
+            exprs += at.exprs
+            relations += at.exprs + at.compared
+            sums += at.exprs + at.added + at.multiplied
+            levels.append(_Open())
+        elif kind in _CLOSING and len(levels) > 1:
+            at = levels[-2]
+            exprs -= at.exprs
+            relations -= at.exprs + at.compared
+            sums -= at.exprs + at.added + at.multiplied
+            levels.pop()
+        elif kind == "COMMA":
+            levels[-1] = _Open()
+        elif kind == "QUESTION" and ended:
+            levels[-1] = _Open(at.exprs, questions=at.questions + 1)
+        elif kind == "COLON":
+            levels[-1] = _Open(at.exprs + 1, questions=at.questions - 1) if at.questions else _Open()
+        elif kind == "OPERATOR" or (kind == "MINUS" and ended):
+            rank = PRECEDENCE[token]
+            if rank < 4:
+                levels[-1] = _Open(at.exprs, int(rank == 3), questions=at.questions)
+            else:
+                at.added, at.multiplied = (1, 0) if rank == 4 else (at.added, 1)
+        ended = kind in _OPERAND_ENDS
+    return deepest
+
+
+_OPENING = frozenset({"LPAREN", "LBRACKET", "LBRACE"})
+_CLOSING = frozenset({"RPAREN", "RBRACKET", "RBRACE"})
 
 
 def _may_be_number(node: Expr) -> bool:
