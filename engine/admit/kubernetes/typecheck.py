@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from admit.cel.check import check
@@ -77,15 +78,16 @@ def _matched(rule: Mapping[str, Any], schemas: Schemas) -> Iterator[GroupVersion
 
 def _checker(policy: Mapping[str, Any], kind: GroupVersionKind, schemas: Schemas) -> Declarations | None:
     """What the expressions of a policy may mention when they are about a kind; None if it has no schema."""
-    schema = schemas.whole(kind)
-    if schema is None:
+    found = _declared(kind, kind.kind, schemas)
+    if found is None:
         return None
-    object_type, types = declared(schema, kind.kind, resource=True)
+    object_type, types = found
     typed: dict[str, Type | str] = dict.fromkeys(("object", "oldObject"), object_type)
     typed["authorizer"] = AUTHORIZER["authorizer"]
     if (param_kind := _param_kind(policy)) is not None:
-        typed["params"], more = _param_type(param_kind, schemas)
-        types |= more
+        # a name that no expression can have, and that is not the object's if it is of the same kind
+        typed["params"], more = _declared(param_kind, f"{param_kind.kind}@params", schemas) or (DYN, {})
+        types = {**types, **more}
     variables: dict[str, Type] = {}
     for variable in _list(_spec(policy), "variables"):
         within = admission(f"1.{schemas.minor}", variables=variables, also=typed, also_types=types)
@@ -96,15 +98,17 @@ def _checker(policy: Mapping[str, Any], kind: GroupVersionKind, schemas: Schemas
     return admission(f"1.{schemas.minor}", variables=variables, also=typed, also_types=types)
 
 
+@lru_cache(maxsize=100)
+def _declared(
+    kind: GroupVersionKind, name: str, schemas: Schemas
+) -> tuple[Type, Mapping[str, Mapping[str, Type]]] | None:
+    schema = schemas.whole(kind)
+    return None if schema is None else declared(schema, name, resource=True)
+
+
 def _param_kind(policy: Mapping[str, Any]) -> GroupVersionKind | None:
     kind = kind_of(_spec(policy).get("paramKind") or {})
     return None if "/" in kind.group or not any(kind) else kind
-
-
-def _param_type(kind: GroupVersionKind, schemas: Schemas) -> tuple[Type, dict[str, dict[str, Type]]]:
-    """The type has a name that no expression can have, and that is not the object's if it is of the same kind."""
-    schema = schemas.whole(kind)
-    return (DYN, {}) if schema is None else declared(schema, f"{kind.kind}@params", resource=True)
 
 
 def _problem(text: str, within: Declarations) -> str | None:
