@@ -76,6 +76,23 @@ def test_custom_resources() -> None:
     assert Schemas(NEWEST).of(CRONTAB) is None
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        None,
+        [],
+        {"type": ["object"]},
+        {"type": "object", "properties": {"a": None}},
+        {"type": "object", "properties": []},
+        {"type": "object", "additionalProperties": {"$ref": "other"}},
+        {"type": "array", "items": [{"type": "string"}]},
+        {"type": "array", "items": {"type": "array", "x-kubernetes-list-map-keys": "name"}},
+    ],
+)
+def test_what_is_no_schema_says_nothing(schema: Any) -> None:
+    assert Schemas(NEWEST, (crd(schema={"openAPIV3Schema": schema}),)).of(CRONTAB) == ANY_OBJECT
+
+
 def test_embedded_resources() -> None:
     embedded = {"type": "object", "x-kubernetes-embedded-resource": True}
     items = {"type": "array", "items": embedded}

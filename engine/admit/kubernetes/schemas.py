@@ -128,6 +128,7 @@ def _changes() -> dict[str, dict[str, list[tuple[int, Any]]]]:
 def _served(crd: Mapping[str, Any]) -> Iterator[tuple[Resource, Schema]]:
     """The resources that a CustomResourceDefinition adds, one a version, as an API server publishes their schemas.
 
+    What is no schema is as if it were not there.
     Source: apiextensions-apiserver, pkg/controller/openapi/builder.
     """
     match crd.get("spec"):
@@ -143,13 +144,34 @@ def _served(crd: Mapping[str, Any]) -> Iterator[tuple[Resource, Schema]]:
         match version:
             case {"served": False}:
                 continue
-            case {"name": str(name), "schema": {"openAPIV3Schema": Mapping() as schema}}:
+            case {"name": str(name), "schema": {"openAPIV3Schema": schema}} if _is_schema(schema):
                 published = _with_meta(_embedding(schema))
             case {"name": str(name)}:
                 published = ANY_OBJECT
             case _:
                 continue
         yield Resource(GroupVersionKind(group, name, kind), plural, namespaced), published
+
+
+def _is_schema(schema: Any) -> bool:
+    match schema:
+        case {"$ref": _}:
+            return False
+        case {"type": kind} if kind not in ("object", "array", "string", "integer", "number", "boolean"):
+            return False
+        case {"x-kubernetes-list-map-keys": keys} if not isinstance(keys, list):
+            return False
+        case {"properties": properties} if not isinstance(properties, Mapping):
+            return False
+        case {"items": bool()}:
+            return False
+        case Mapping():
+            inner = [
+                schema[key] for key in ("items", "additionalProperties") if not isinstance(schema.get(key, True), bool)
+            ]
+            return all(map(_is_schema, [*inner, *schema.get("properties", {}).values()]))
+        case _:
+            return False
 
 
 _STRING = {"type": "string"}
@@ -172,5 +194,5 @@ def _mapped(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
         key: change(schema[key]) for key in ("items", "additionalProperties") if isinstance(schema.get(key), Mapping)
     }
     if isinstance(properties := schema.get("properties"), Mapping):
-        inner["properties"] = {name: change(each) for name, each in properties.items() if isinstance(each, Mapping)}
+        inner["properties"] = {name: change(each) for name, each in properties.items()}
     return {**schema, **inner}
