@@ -24,13 +24,12 @@ def normalise(object: Any, namespace: str | None = None, created: bool = True) -
     of an unknown kind gets a namespace, and is otherwise left as it is; so is one with a value of a wrong JSON type,
     which no API server reads. Raises RequestError for what is no JSON.
     """
-    match native(object):
-        case {"apiVersion": str(version), "kind": str(kind), **rest} as manifest if isinstance(
-            rest.get("metadata") or {}, dict
-        ):
+    manifest = native(object)
+    match manifest:
+        case {"apiVersion": str(version), "kind": str(kind)} if isinstance(manifest.get("metadata") or {}, dict):
             return _placed(_built_in(manifest, version, kind, created), version, kind, namespace)
-        case other:
-            return other
+        case _:
+            return manifest
 
 
 def redefaulted(before: Mapping[str, Any], after: Any) -> Any:
