@@ -28,7 +28,7 @@ def price(node: Call, model: CostModel, kubernetes: int | None) -> Price:
         return _fixed(model.calls[overload])
     if node.function in ("_==_", "_!=_"):
         compared = _by_size(_least, minor)
-        return _small(compared) if model.libraries and node.function == "_==_" else compared
+        return _small(compared) if model.libraries and node.function == "_==_" and minor >= _SMALL_SINCE else compared
     if found := _EXTENSIONS.get(overload):
         return found
     if model.libraries and (found := _KUBERNETES.get(overload) or _KUBERNETES.get(node.function)):
@@ -51,6 +51,7 @@ def _fixed(amount: int) -> Price:
 
 _SPECIFICATION = 36  # the minor whose cel-go counts for the language of the specification
 _CHANGED_SINCE = 37
+_SMALL_SINCE = 32
 _UNWRAPPED_SINCE = 33  # the minor from which an optional is as large as what it holds
 
 _Sum: TypeAlias = Callable[[Sequence[int]], int]
