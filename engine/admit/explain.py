@@ -32,32 +32,32 @@ API_VERSION = "admissionregistration.k8s.io/v1"
 
 def page(policy: model.Policy) -> str:
     """A policy as a page: name, title, why it matters, settings, and each rule with its expression and message."""
-    lines = [policy.name, policy.title, "", *_indented(policy.description.strip().splitlines())]
-    head = {
-        "severity": policy.severity,
-        "subject": policy.subject or "",
-        "policies": ", ".join(member.name for member in policy.policies),
-        "file": policy.span.place,
-    }
-    lines += ["", *_table((label, text) for label, text in head.items() if text)]
-    if policy.settings is not None:
-        lines += ["", "settings", *_table(_settings(policy.settings))]
-    if policy.variables:
-        lines += ["", "variables", *_table((each.name, _written(each.expression)) for each in policy.variables)]
-    for validation in policy.validations:
-        lines += ["", f"validation {validation.name}", *_table(_validation(validation))]
-    for number, mutation in enumerate(policy.mutations):
-        lines += ["", f"mutations[{number}]", *_table(_mutation(mutation))]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    blocks = [
+        [policy.name, *([policy.title] if policy.title else [])],
+        _indented(policy.description.strip().splitlines()),
+        [*_table(_head(policy))],
+        _section("settings", _settings(policy.settings) if policy.settings is not None else ()),
+        _section("matchConditions", ((each.name, _written(each.expression)) for each in policy.match_conditions)),
+        _section("variables", ((each.name, _written(each.expression)) for each in policy.variables)),
+        *(_section(f"validation {each.name}", _validation(each)) for each in policy.validations),
+        *(_section(f"mutations[{number}]", _mutation(each)) for number, each in enumerate(policy.mutations)),
+        _section(
+            "auditAnnotations", ((note.key, _written(note.value_expression)) for note in policy.audit_annotations)
+        ),
+    ]
+    return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block) + "\n"
 
 
 def cel(bound: Bound, route: Route) -> str:
     """What a binding stands for on a route, as a ValidatingAdmissionPolicy and a MutatingAdmissionPolicy.
 
-    It is for reading: settings, and what a subject brings, are variables, which matchConditions have not.
+    It is for reading: settings, and what a subject brings, are variables, which matchConditions have not. A policy that
+    is one of these is shown as it is written.
     """
-    documents: list[dict[str, Any]] = []
+    documents: list[Mapping[str, Any]] = []
     for lowered in bound.members:
+        if lowered.policy.document is not None:
+            return dump(lowered.policy.document)
         constraints = lowered.policy.match_constraints
         if constraints is None or may_match(constraints, route):
             documents += _Plain.of(lowered, route).documents()
@@ -147,8 +147,38 @@ def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield from _indented(rest, " " * (width + 4))
 
 
+def _section(title: str, rows: Iterable[tuple[str, str]]) -> list[str]:
+    """None of it where there are no rows."""
+    lines = [*_table(rows)]
+    return [title, *lines] if lines else []
+
+
+def _head(policy: model.Policy) -> Iterator[tuple[str, str]]:
+    if policy.kind == "Policy":
+        yield "severity", policy.severity
+    else:
+        yield "kind", policy.kind
+        yield "failurePolicy", policy.failure_policy
+    if policy.subject is not None:
+        yield "subject", policy.subject
+    if policy.match_constraints is not None:
+        yield "matches", "\n".join(map(_resource_rule_text, policy.match_constraints.resource_rules))
+    if policy.param_kind is not None:
+        yield "paramKind", f"{policy.param_kind.api_version} {policy.param_kind.kind}"
+    if policy.policies:
+        yield "policies", ", ".join(member.name for member in policy.policies)
+    if policy.span.source is not UNKNOWN.source:
+        yield "file", policy.span.place
+
+
+def _resource_rule_text(rule: model.ResourceRule) -> str:
+    """`CREATE, UPDATE of deployments, apps/v1`"""
+    versions = (f"{group}/{version}".strip("/") for group, version in product(rule.api_groups, rule.api_versions))
+    return f"{', '.join(rule.operations)} of {', '.join(rule.resources)}, {', '.join(versions)}"
+
+
 def _written(node: Expr) -> str:
-    return node.span.text or unparse(node)
+    return node.span.text.strip() or unparse(node)
 
 
 def _template(template: model.Template) -> str:

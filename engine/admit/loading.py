@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from admit.admission import native
+from admit.cel.ast import Node
 from admit.cel.env import NEWEST, parse_version
 from admit.cel.library.authorization import Authorize
 from admit.engine import Clock, Engine, now
 from admit.engine.authorizer import unavailable
 from admit.errors import Fault, RuleSetError, UsageError
+from admit.kubernetes.typecheck import warnings as type_warnings
 from admit.library import Library
 from admit.rules import load as rules
 from admit.rules import upstream
 from admit.rules.fields import API_VERSION
 from admit.rules.lower import lower
+from admit.rules.model import Policy
 from admit.rules.sense import unanswered
 from admit.rules.yaml import Document, document_of, read
 
@@ -57,8 +60,12 @@ def check(
     kubernetes: str = f"1.{NEWEST}",
     clock: Clock = now,
     authorizer: Authorize | None = None,
+    types: bool = False,
 ) -> tuple[Engine, list[Fault]]:
-    """The engine of what is sound in a rule set, and every fault and warning. Raises UsageError."""
+    """The engine of what is sound in a rule set, and every fault and warning. Raises UsageError.
+
+    With `types`, policies of the API server's are held against the schemas of what they match, as in their status.
+    """
     parse_version(kubernetes)
     faults: list[Fault] = []
     rule_set, found = rules.load(_documents(documents, faults), Library())
@@ -76,6 +83,8 @@ def check(
     for policy in rule_set.policies.values():
         if policy.kind != "Policy" and policy.key not in bound_ones:
             faults += upstream.faults_of(policy, kubernetes)
+            said = f"no binding names the {policy.kind} {policy.name!r}: it does nothing"
+            faults.append(Fault(said, policy.span, warning=True))
     if authorizer is None:
         faults += (fault for each in (*rule_set.policies.values(), *rule_set.bindings) for fault in unanswered(each))
     data = [*rule_set.data, *map(native, params)]
@@ -89,7 +98,21 @@ def check(
         clock,
         authorizer or unavailable,
     )
+    if types:
+        faults += (fault for policy in rule_set.policies.values() for fault in _type_faults(policy, engine))
     return engine, list(dict.fromkeys(faults))
+
+
+def _type_faults(policy: Policy, engine: Engine) -> Iterator[Fault]:
+    """The warnings that an API server writes into the status of a ValidatingAdmissionPolicy."""
+    if policy.kind != "ValidatingAdmissionPolicy" or policy.document is None:
+        return
+    for found in type_warnings(policy.document, engine.schemas):
+        _, _, index, name = found.place
+        validation = policy.validations[int(index)]
+        written = validation.rule if name == "expression" else validation.message_expression
+        assert isinstance(written, Node)
+        yield Fault(f"{found.field_ref}: {found.warning.strip()}", written.span, warning=True)
 
 
 def _documents(given: Iterable[Given], faults: list[Fault]) -> Iterator[Document]:

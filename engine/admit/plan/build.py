@@ -97,7 +97,7 @@ def _step(lowered: Lowered, route: Route, within: Declarations, known: Equivalen
         if workload is None or route.operation not in ("CREATE", "UPDATE"):
             return None
         lowered = restate(lowered, workload)
-    name = f"{lowered.binding.name}/{lowered.prefix}variables"
+    name = f"{lowered.binding.key}/{lowered.prefix}variables"
     specialising = _Specialising(lowered, route, name, within)
     specialised, definitions = specialising.result()
     conditions = [condition.expression for condition in specialised.match_conditions]

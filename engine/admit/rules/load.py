@@ -78,7 +78,7 @@ class _Contents:
         named = {member.name for entry, _ in self.entries if isinstance(entry, Policy) for member in entry.policies}
         named |= {entry.policy.key for entry, _ in self.entries if isinstance(entry, Binding)}
         bindings: list[Binding] = []
-        names: set[str] = set()
+        keys: set[str] = set()
         for entry, document in self.entries:
             if isinstance(entry, Policy):
                 self._complete(entry, ())
@@ -87,9 +87,9 @@ class _Contents:
                 binding = Binding(entry.name, Reference(entry.name, span=entry.span), span=entry.span)
             else:
                 binding = entry
-            if binding.name in names:
+            if binding.key in keys:
                 self.faults.append(Fault(f"there are two bindings named {binding.name!r}", binding.span))
-            names.add(binding.name)
+            keys.add(binding.key)
             if self._fits(binding, document):
                 bindings.append(binding)
         return RuleSet(self.policies, tuple(bindings), tuple(self.data))

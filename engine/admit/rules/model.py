@@ -199,7 +199,8 @@ class Policy(Written):
     """Rules with typed settings; or a profile, which has `policies` instead of rules; or one of the API server's own.
 
     `name` is what bindings call it: `metadata.name`, for a policy of the library its path. A policy of the API server's
-    has no subject, settings, forEach and so on, and is evaluated as the API server does it.
+    has no subject, settings, forEach and so on, and is evaluated as the API server does it; `document` is what it was
+    read from.
     """
 
     name: str
@@ -220,6 +221,7 @@ class Policy(Written):
     message_expression: Expr | None = None
     kind: PolicyKind = "Policy"
     reinvocation_policy: Literal["Never", "IfNeeded"] = "Never"
+    document: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -263,6 +265,11 @@ class Binding(Written):
     match_resources: MatchResources | None = None
     exceptions: tuple[RuleException, ...] = ()
     param_ref: ParamRef | None = None
+
+    @property
+    def key(self) -> str:
+        """What it is known by in a rule set: bindings of policies of different kinds may have one name."""
+        return Reference(self.name, self.policy.kind).key
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ class _Reader:
             param_kind=model.ParamKind(param_kind["apiVersion"], param_kind["kind"]) if param_kind else None,
             kind=kind,
             reinvocation_policy=spec.get("reinvocationPolicy") or "Never",
+            document=self.document.value,
             span=self.document.span(("metadata", "name")),
         )
 

@@ -404,8 +404,11 @@ class _Dumper(_SafeDumper):
 def _represent_text(dumper: _Dumper, text: str) -> ScalarNode:
     if "\n" in text:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
-    style = None if isinstance(scalars.resolve(text), str) else '"'
+    style = None if isinstance(scalars.resolve(text), str) and not _SINGLE_QUOTES.match(text) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
+
+_SINGLE_QUOTES = re.compile(r"""(?=[^"\\]*'[^"\\]*$)([!&*'{\[#|>%@`]|.*(: | #))""")
+"""A text that cannot be plain, and has quotes that would be doubled in single ones."""
 
 _Dumper.add_representer(str, _represent_text)
