@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import openapi
 
 from admit.cel.env import NEWEST, OLDEST
 from admit.kubernetes import schemas
 from admit.kubernetes.schemas import ANY_OBJECT, GroupVersionKind, Resource, Schemas, kind_of
+
+from .openapi import published
 
 DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
 CRONTAB = GroupVersionKind("stable.example.com", "v1", "CronTab")
@@ -149,4 +150,4 @@ def test_file_is_what_kubernetes_publishes(minor: int) -> None:
     source = SOURCES / f"v1.{minor}.0.zip"
     if not source.is_file():
         pytest.skip("the source of this version is not in Go's module cache")
-    assert schemas._published(minor) == openapi.published(source)
+    assert schemas._published(minor) == published(source)

@@ -1,6 +1,6 @@
 """The OpenAPI schemas of kinds: those of a version of Kubernetes, and those that CustomResourceDefinitions add.
 
-The former are openapi.json.xz, which tools/openapi.py makes; it is read when a schema is asked for the first time.
+The former are in openapi.json.xz, made by tests/kubernetes/openapi.py and read when a schema is first asked for.
 """
 
 from __future__ import annotations

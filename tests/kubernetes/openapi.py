@@ -1,6 +1,6 @@
 """Makes engine/admit/kubernetes/openapi.json.xz of the OpenAPI documents that Kubernetes publishes with its source.
 
-    python tools/openapi.py       # needs Go, which fetches the sources of each minor (20 MB each) and verifies them
+    python tests/kubernetes/openapi.py      # needs Go, which fetches and verifies the source of each minor, 20 MB
 
 Each table of the file holds, by name, what holds from which minor on, null where there is no such thing any more:
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from zipfile import ZipFile
 
-FILE = Path(__file__).parents[1] / "engine" / "admit" / "kubernetes" / "openapi.json.xz"
+FILE = Path(__file__).parents[2] / "engine" / "admit" / "kubernetes" / "openapi.json.xz"
 OLDEST, NEWEST = 28, 37
 
 Tables: TypeAlias = dict[str, dict[str, Any]]
