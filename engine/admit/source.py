@@ -34,10 +34,10 @@ class Source:
         return line, offset - self.lines[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """The text of a line, from 1, without its end."""
+        """The text of a line, from 1, without its line feed."""
         start = self.lines[number - 1]
         end = self.lines[number] - 1 if number < len(self.lines) else len(self.text)
-        return self.text[start:end].rstrip("\r")
+        return self.text[start:end]
 
     def span(self, start: int, end: int, at: int | None = None) -> Span:
         return Span(start, end, start if at is None else at, self)

@@ -1,6 +1,7 @@
 """From the text of an expression to its nodes: literals, operators by precedence, macros; every span exact.
 
-Texts and places of errors are cel-go's; for a syntax error, of its first message.
+Texts and places of errors are cel-go's. As there, what is superfluous is left out after a message, to find what else is
+wrong; what is missing, or in the place of something else, is the last syntax error, where cel-go may have others.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ MAX_SIZE = 100_000
 
 MAX_DEPTH = 250
 """The nodes that may lie in one another, and the brackets; it also bounds the recursion of every later stage."""
+
+MAX_REPEATED = 500_000
+"""The code points that are read again, altogether, without what was found to be superfluous."""
 
 RESERVED = frozenset({
     "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "namespace",
@@ -125,16 +129,24 @@ class _Reader:
 
         self.source = source
         self.syntax = syntax
-        self.tokens: list[Token] = []
-        self.issues: list[Issue] = []
-        # Nodes written wider than they are, with parentheses around or a cancelled sign before them. The node is
-        # kept, or another could get its id.
-        self.extents: dict[int, tuple[Expr, int, int]] = {}
+        text = source.text
+        wrong: list[Issue] = []
         node: Expr | None = None
-        try:
-            node = self.parser.parse(source.text)  # type: ignore[assignment]
-        except UnexpectedInput as error:
-            self.issues.append(syntax_error(error, source, self.tokens, self.stream))
+        while node is None:
+            self.tokens: list[Token] = []
+            self.issues: list[Issue] = []
+            # Nodes written wider than they are, with parentheses around or a cancelled sign before them. The node is
+            # kept, or another could get its id.
+            self.extents: dict[int, tuple[Expr, int, int]] = {}
+            try:
+                node = self.parser.parse(text)  # type: ignore[assignment]
+            except UnexpectedInput as error:
+                issue, superfluous = syntax_error(error, source, self.tokens, self.stream)
+                wrong.append(issue)
+                if not superfluous or len(wrong) * len(text) > MAX_REPEATED:
+                    break
+                text = text[: issue.span.start] + " " * len(issue.span.text) + text[issue.span.end :]
+        self.issues += wrong
         if len(self.tokens) > MAX_DEPTH:
             self._check_depth(node)
         if self.issues or node is None:
@@ -144,12 +156,12 @@ class _Reader:
     def _check_depth(self, node: Expr | None) -> None:
         if _recursion(self.tokens) > MAX_DEPTH:
             self.issues = [_limit(f"expression recursion limit exceeded: {MAX_DEPTH}", self.source)]
-        elif node is not None and not self.issues:
+        elif node is not None:
             level: list[Expr] = [node]
             for _ in range(MAX_DEPTH + 1):
                 level = [child for parent in level for child in children(parent)]
             if level:
-                self.issues.append(_limit("max recursion depth exceeded", self.source))
+                self.issues = [_limit("max recursion depth exceeded", self.source)]
 
     # Tokens
 

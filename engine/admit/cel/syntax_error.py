@@ -55,21 +55,28 @@ _BROKEN = re.compile(
 )
 
 
-def syntax_error(error: UnexpectedInput, source: Source, tokens: Sequence[Token], rest: Iterator[Token]) -> Issue:
-    """The issue; `tokens` are those up to and with the unexpected one, `rest` those after it."""
+def syntax_error(
+    error: UnexpectedInput, source: Source, tokens: Sequence[Token], rest: Iterator[Token]
+) -> tuple[Issue, bool]:
+    """The issue, and whether the text goes on without what is at its place.
+
+    `tokens` are those up to and with the unexpected one, `rest` those after it.
+    """
     from lark.exceptions import UnexpectedToken
 
     if not isinstance(error, UnexpectedToken):  # no token begins here
         start = error.pos_in_stream or 0
         broken = _BROKEN.match(source.text, start)
         text = broken[0] if broken else ""
-        return Issue(f"Syntax error: token recognition error at: '{text}'", source.span(start, start + len(text)))
+        place = source.span(start, start + len(text))
+        return Issue(f"Syntax error: token recognition error at: '{text}'", place), True
     if error.token.type == "$END":
         place = source.span(len(source.text), len(source.text))
     else:
         place = source.span(error.token.start_pos, error.token.end_pos)
         tokens = tokens[:-1]
-    return Issue(f"Syntax error: {_message(error, place, tokens[-1] if tokens else None, rest)}", place)
+    message = _message(error, place, tokens[-1] if tokens else None, rest)
+    return Issue(f"Syntax error: {message}", place), message.startswith("extraneous")
 
 
 def _message(error: UnexpectedToken, place: Span, previous: Token | None, rest: Iterator[Token]) -> str:
