@@ -151,7 +151,7 @@ def test_a_composed_variable_is_dyn_unless_it_is_plain() -> None:
         "r": object_type("kubernetes.AdmissionRequest"),
     }
     declared = admission("1.36", variables=types).types["kubernetes.variables"]
-    assert declared == {"n": INT, "l": list_of(map_of(STRING, INT)), "o": DYN, "lo": DYN, "t": DYN, "r": DYN}
+    assert declared == {"n": INT, "l": list_of(map_of(STRING, INT)), "o": DYN, "lo": list_of(DYN), "t": DYN, "r": DYN}
 
 
 def test_what_an_admission_policy_may_mention() -> None:
