@@ -20,8 +20,8 @@ _TOKEN = re.compile(r"""\s+|[rb]*'(?:\\.|[^'\\])*'|[rb]*"(?:\\.|[^"\\])*"|\d+\.\
 
 
 def twisted(text: str, random: Random) -> str:
-    tokens = tokens_of(text)
-    random.choice(TWISTS)(tokens, random)
+    if tokens := tokens_of(text):
+        random.choice(TWISTS)(tokens, random)
     return "".join(tokens)
 
 
