@@ -107,8 +107,6 @@ class Structure:
                 return self._inner(schema)
 
     def _inner(self, schema: Schema) -> Structure:
-        if schema is _ANYTHING or schema is _UNTYPED:
-            return Structure(schema, self.schemas)
         return structure(schema, self.schemas, self.lenient)
 
 
