@@ -16,6 +16,7 @@ from admit.cel.link import parse_in
 from admit.cel.schema import declared
 from admit.cel.types import DYN, Type
 from admit.errors import CompileError
+from admit.kubernetes.decode import Path, dotted
 from admit.kubernetes.schemas import GroupVersionKind, Schemas, kind_of
 
 MOST_KINDS = 10
@@ -26,14 +27,13 @@ MOST_KINDS = 10
 class ExpressionWarning:
     """What is wrong with an expression, for each kind with which it is."""
 
-    place: tuple[str | int, ...]
+    place: Path
     warning: str
 
     @property
     def field_ref(self) -> str:
         """`spec.validations[0].expression`"""
-        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.place)
-        return "".join(steps).removeprefix(".")
+        return dotted(self.place)
 
 
 def warnings(policy: Mapping[str, Any], schemas: Schemas) -> list[ExpressionWarning]:
@@ -119,7 +119,7 @@ def _problem(text: str, within: Declarations) -> str | None:
     return None
 
 
-def _expressions(policy: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _expressions(policy: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     for index, validation in enumerate(_list(_spec(policy), "validations")):
         yield ("spec", "validations", index, "expression"), validation.get("expression") or ""
         if message := validation.get("messageExpression"):
