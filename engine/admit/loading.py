@@ -19,7 +19,7 @@ from admit.rules import load as rules
 from admit.rules import upstream
 from admit.rules.fields import API_VERSION
 from admit.rules.lower import lower
-from admit.rules.model import Policy
+from admit.rules.model import Policy, PolicyKind
 from admit.rules.sense import unanswered
 from admit.rules.yaml import Document, document_of, read
 
@@ -140,6 +140,28 @@ def binding_of(policy: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         "metadata": {"name": policy.replace("/", ".")},
         "spec": {"policyName": policy, "settings": dict(settings)},
     }
+
+
+def upstream_binding_of(policy: str, kind: PolicyKind) -> dict[str, Any]:
+    """The document that puts one of the API server's policies in force, with all parameters that a request may have."""
+    spec: dict[str, Any] = {"policyName": policy, "paramRef": {"selector": {}, "parameterNotFoundAction": "Deny"}}
+    if kind == "ValidatingAdmissionPolicy":
+        spec["validationActions"] = ["Deny"]
+    version = f"{upstream.GROUP}/v1"
+    return {"apiVersion": version, "kind": f"{kind}Binding", "metadata": {"name": policy}, "spec": spec}
+
+
+def missing_bindings(documents: Iterable[Document]) -> list[dict[str, Any]]:
+    """A binding for each of the API server's policies that none of the documents binds."""
+    policies: dict[tuple[PolicyKind, str], None] = {}
+    bound: set[tuple[PolicyKind, str]] = set()
+    for document in documents:
+        match document.value:
+            case {"kind": str(written), "spec": {"policyName": str(name)}} if written in upstream.KINDS:
+                bound.add((upstream.KINDS[written], name))
+            case {"kind": str(written), "metadata": {"name": str(name)}} if written in upstream.KINDS:
+                policies[upstream.KINDS[written], name] = None
+    return [upstream_binding_of(name, kind) for kind, name in policies if (kind, name) not in bound]
 
 
 def files_of(path: Path) -> list[Path]:

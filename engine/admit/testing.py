@@ -19,11 +19,13 @@ from admit.cel.env import NEWEST
 from admit.cel.library.authorization import Attributes, Verdict
 from admit.cel.parse import parse
 from admit.engine import Engine, now
+from admit.engine.tally import AUDIT_KEY
 from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
 from admit.kubernetes.normalise import normalise
 from admit.library import Library
-from admit.loading import SUFFIXES, Given, binding_of, load
+from admit.loading import SUFFIXES, Given, binding_of, load, upstream_binding_of
 from admit.plan.write import MISSING, set_at, value_at
+from admit.rules import upstream
 from admit.rules.model import Reference
 from admit.rules.paths import path_of
 from admit.rules.read import Reader
@@ -118,6 +120,7 @@ class _Expected:
     contains: str | None = None
     findings: tuple[dict[str, Any], ...] | None = None
     warnings: tuple[str, ...] | None = None
+    audit_annotations: dict[str, str] | None = None
     patched: dict[str, Any] | None = None
     error: str | None = None
 
@@ -166,10 +169,16 @@ EXPECTED = Record(
             "All findings, in their order.",
         ),
         "warnings": Field(ListOf(Text()), "All warnings, in their order."),
+        "auditAnnotations": Field(
+            MapOf(Text()), "All that auditAnnotations write: POLICY/KEY and value; the failures of Audit are findings."
+        ),
         "patched": Field(MapOf(Data()), "All that mutations change: path and value; null where it is removed."),
         "error": Field(Text(), "A part of what the rule set is refused with, under these settings."),
     },
-    forms=(Form(("allowed",), ("message", "contains", "findings", "warnings", "patched")), Form(("error",))),
+    forms=(
+        Form(("allowed",), ("message", "contains", "findings", "warnings", "auditAnnotations", "patched")),
+        Form(("error",)),
+    ),
 )
 
 ANSWER = Record(
@@ -222,8 +231,11 @@ SUITE = Record(
     "Suite",
     dict,
     {
-        "policy": Field(Name(), "The policy that is tested: one of the files beside, or one of the library."),
-        "binding": Field(Name(), "The binding that is tested, with its settings, exceptions and actions."),
+        "policy": Field(
+            Name(),
+            "The policy that is tested: one of the files beside, or one of the library. KIND/NAME says of which kind.",
+        ),
+        "binding": Field(Name(), "The binding that is tested, with its settings, exceptions, actions and parameters."),
         "base": Field(Data(), "The object that the cases begin with."),
         "cases": Field(ListOf(CASE, at_least=1, unique="name"), "The cases.", required=True),
     },
@@ -265,15 +277,23 @@ class _Suite:
                 continue
             documents.append(document)
             match document.value:
-                case {"spec": {"policyName": str(name)}}:
-                    wanted.append(("policy", Reference(name, span=document.span(("spec", "policyName")))))
+                case {"kind": str(bound), "spec": {"policyName": str(name)}}:
+                    named = f"{upstream.KINDS[bound]}/{name}" if bound in upstream.KINDS else name
+                    wanted.append(("policy", Reference(named, span=document.span(("spec", "policyName")))))
                 case {"spec": {"policies": [*names]}}:
                     new = {name for name in names if isinstance(name, str)} - {seen.name for _, seen in wanted}
                     wanted += [("policy", Reference(name, span=reference.span)) for name in sorted(new)]
         return documents
 
+    @property
+    def _upstream(self) -> bool:
+        """Whether it is about one of the API server's policies or bindings."""
+        return bool(self._rule_set) and self._rule_set[0].value["kind"] in upstream.KINDS
+
     def _prepared(self, case: _Case, base: Any) -> tuple[_Case, Any]:
         """The case with its objects as they are sent, and the object expected after mutation."""
+        if case.settings is not None and self._upstream:
+            self._faults.append(Fault(f"a {self._rule_set[0].value['kind']} has no settings", case.span))
         sent = native(base if case.object is None else case.object)
         patched = None
         try:
@@ -302,7 +322,10 @@ class _Suite:
         key = orjson.dumps([case.settings, case.params, case.namespaces, case.authorizer, case.kubernetes, case.now])
         if key not in self._engines:
             given: list[Given] = [*self._rule_set]
-            if self._policy is not None:
+            if self._policy is not None and self._upstream:
+                policy = self._rule_set[0].value
+                given.append(upstream_binding_of(policy["metadata"]["name"], policy["kind"]))
+            elif self._policy is not None:
                 given.append(binding_of(self._policy.name, case.settings or {}))
             elif case.settings is not None:
                 binding = self._rule_set[0].value
@@ -360,7 +383,10 @@ class _Suite:
                     self.tested.add(key)
 
 
-_KINDS = {"policy": "Policy", "binding": "PolicyBinding"}
+_KINDS = {
+    "policy": ("Policy", "ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"),
+    "binding": ("PolicyBinding", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicyBinding"),
+}
 
 
 class _Around:
@@ -372,7 +398,14 @@ class _Around:
         self._files = iter(dict.fromkeys([*([beside] if beside.exists() else []), *others]))
         self._known: dict[tuple[str, str], Document] = {}
 
-    def find(self, kind: str, name: str) -> Document | None:
+    def find(self, kinds: Sequence[str], name: str) -> Document | None:
+        """The document of the first of the kinds that there is, unless the name is KIND/NAME."""
+        kind, slash, rest = name.partition("/")
+        if slash and kind in kinds:
+            kinds, name = (kind,), rest
+        return next((found for kind in kinds if (found := self._find(kind, name)) is not None), None)
+
+    def _find(self, kind: str, name: str) -> Document | None:
         while (kind, name) not in self._known:
             file = next(self._files, None)
             if file is None:
@@ -462,6 +495,9 @@ def _compared(expect: _Expected, decision: Decision, patched: Any) -> Iterator[D
         yield from _compared_findings(expect.findings, decision)
     if expect.warnings is not None and expect.warnings != decision.warnings:
         yield Difference("warnings", [*expect.warnings], [*decision.warnings])
+    noted = {key: text for key, text in decision.audit_annotations.items() if key != AUDIT_KEY}
+    if expect.audit_annotations is not None and expect.audit_annotations != noted:
+        yield Difference("auditAnnotations", expect.audit_annotations, noted)
     if patched is not None and decision.allowed:
         for place in _changed(patched, decision.object):
             yield Difference(f"patched at {place}", *(_at(place, item) for item in (patched, decision.object)))

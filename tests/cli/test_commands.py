@@ -51,6 +51,9 @@ EXPLAINED = [
     "shop --cel",
     "shop --plan",
     "shop --python",
+    "upstream",
+    "upstream --cel",
+    "upstream --plan --kind Deployment",
 ]
 
 

@@ -18,9 +18,9 @@ def in_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(FILES)
 
 
-@pytest.mark.parametrize("file, cases, rules", [("labels.test.yaml", 13, 6), ("users.test.yaml", 8, 2)])
+@pytest.mark.parametrize("file, cases, rules", [("labels", 13, 6), ("users", 8, 2), ("upstream", 6, 3)])
 def test_cases_that_pass(file: str, cases: int, rules: int) -> None:
-    report = run(Path(file))
+    report = run(Path(f"{file}.test.yaml"))
     assert not report.failures, "\n".join(map(str, report.failures))
     assert (len(report.outcomes), report.rules, report.untested) == (cases, rules, ())
 

@@ -12,6 +12,7 @@ from admit.admission import Decision, Finding, Request
 @dataclass(frozen=True)
 class NamedPolicy:
     name: str
+    kind: str = "Policy"
     title: str = "Names"
     severity: str = "low"
 

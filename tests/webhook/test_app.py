@@ -196,7 +196,7 @@ def test_probes_and_policies(app: Webhook) -> None:
     assert call(app, "GET", "/readyz").json() == {"status": "ok", "bindings": 2}
     assert call(app, "GET", "/policies").json() == {
         "bindings": ["names", "kubewarden/names"],
-        "policies": [{"name": "names", "title": "Names", "severity": "low"}],
+        "policies": [{"kind": "Policy", "name": "names", "title": "Names", "severity": "low"}],
     }
     assert call(app, "GET", "/elsewhere").status_code == 404
 

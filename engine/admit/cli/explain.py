@@ -9,6 +9,10 @@ import click
 
 from admit import explain
 from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
+from admit.engine import Engine
+from admit.errors import UsageError
+from admit.plan.match import Route
+from admit.rules.lower import Bound
 
 
 @click.command("explain")
@@ -33,13 +37,25 @@ def command(
 
     RULE is a policy of the library, a rule file or a folder. Without --cel, --plan or --python: its page.
     """
-    engine = engine_of([rule], kubernetes, settings_from(settings_json, settings_path))
+    engine = engine_of([rule], kubernetes, settings_from(settings_json, settings_path), all_bound=True)
     if form is None:
         click.echo("\n".join(map(explain.page, engine.policies)), nl=False)
     elif form == "cel":
-        texts = [explain.cel(bound, explain.route_of(bound, kind, operation)) for bound in engine.bounds]
-        click.echo("---\n".join(texts), nl=False)
+        texts = (explain.cel(bound, route) for bound, route in _routes(engine, kind, operation))
+        click.echo("---\n".join(dict.fromkeys(texts)), nl=False)
     else:
         show = explain.plan if form == "plan" else explain.python
-        routes = dict.fromkeys(explain.route_of(bound, kind, operation) for bound in engine.bounds)
+        routes = dict.fromkeys(route for _, route in _routes(engine, kind, operation))
         click.echo("\n".join(show(engine, route) for route in routes), nl=False)
+
+
+def _routes(engine: Engine, kind: str | None, operation: str | None) -> list[tuple[Bound, Route]]:
+    """A route of each binding that is about that kind and operation. Raises UsageError where none is."""
+    found = []
+    for bound in engine.bounds:
+        try:
+            found.append((bound, explain.route_of(bound, kind, operation)))
+        except UsageError:
+            if bound is engine.bounds[-1] and not found:
+                raise
+    return found

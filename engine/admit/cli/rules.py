@@ -15,7 +15,7 @@ from admit.cli.output import show_faults
 from admit.engine import Engine
 from admit.errors import RuleSetError, UsageError
 from admit.library import Library
-from admit.loading import Given, binding_of, check, files_of
+from admit.loading import Given, binding_of, check, files_of, missing_bindings
 from admit.rules.read import near
 from admit.rules.yaml import Document, read
 
@@ -31,9 +31,17 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--settings-json", metavar="JSON", help="Settings of the policy, where one is named.")(command)
 
 
-def engine_of(rules: Sequence[str], kubernetes: str, settings: Mapping[str, Any] | None = None) -> Engine:
-    """The engine of the rules; their warnings are printed. Raises RuleSetError, UsageError."""
-    engine, faults = check(given(rules, settings), kubernetes=kubernetes)
+def engine_of(
+    rules: Sequence[str], kubernetes: str, settings: Mapping[str, Any] | None = None, all_bound: bool = False
+) -> Engine:
+    """The engine of the rules; their warnings are printed. With `all_bound`, each of the API server's policies is in
+    force, if need be by a binding made up. Raises RuleSetError, UsageError."""
+    documents = given(rules, settings)
+    if all_bound:
+        documents += missing_bindings(
+            document for rule in rules if rule not in Library() for document in documents_of(path_of(rule))
+        )
+    engine, faults = check(documents, kubernetes=kubernetes)
     errors = [fault for fault in faults if not fault.warning]
     if errors:
         raise RuleSetError(errors)

@@ -15,6 +15,7 @@ from admit.cli.files import content_of, values_of
 from admit.cli.output import OUTPUT, Form, show_data
 from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
 from admit.engine import Engine
+from admit.engine.tally import AUDIT_KEY
 from admit.errors import RequestError, UsageError
 from admit.kubernetes.decode import problems
 from admit.kubernetes.normalise import normalise
@@ -117,6 +118,9 @@ def _show(decision: Decision) -> None:
         click.echo(f"  {finding.action.lower():6} {finding.policy}, rule {finding.rule}{place}{text}")
     for warning in decision.warnings:
         click.echo(f"  {click.style('warning', fg='yellow')} {warning}")
+    for key, note in decision.audit_annotations.items():
+        if key != AUDIT_KEY:  # which says of the findings of Audit what is said above
+            click.echo(f"  {'noted':6} {key}: {note}")
     for operation in decision.patch or ():
         value = f" {orjson.dumps(operation['value']).decode()}" if "value" in operation else ""
         click.echo(f"  {operation['op']:6} {operation['path']}{value}")

@@ -59,7 +59,8 @@ class _Printer:
         yield f"binding {binding.name}: {', '.join(binding.validation_actions)}"
         if not group.settled:
             yield "  names, labels or parameters of each request decide whether it is in force"
-        yield f"  settings {orjson.dumps(group.bound.settings).decode()}"
+        if not group.native:
+            yield f"  settings {orjson.dumps(group.bound.settings).decode()}"
         for step in group.steps:
             yield f"  policy {step.lowered.policy.name}: {step.lowered.policy.failure_policy}"
             yield from (f"    {line}" for line in self.step(step))

@@ -16,6 +16,7 @@ from admit.errors import CompileError, Fault
 from admit.rules import model
 from admit.rules.lower import PATCHED, Bound, Lowered, Patch, Validation
 from admit.rules.yaml import Document
+from admit.source import Source
 
 GROUP = "admissionregistration.k8s.io"
 KINDS: Mapping[str, model.PolicyKind] = {
@@ -30,11 +31,17 @@ PATCHES: Mapping[str, model.PatchKind] = {"ApplyConfiguration": "applyConfigurat
 
 def read(document: Document, faults: list[Fault]) -> model.Policy | model.Binding | None:
     """The policy or binding of a document; None where it is not one. What is wrong with it is added to the faults."""
-    from admit.kubernetes.validate import problems  # when there is one to be read
+    from admit.kubernetes.validate import Expression, problems  # when there is one to be read
+
+    def parse_alone(expression: Expression) -> None:
+        _parsed(document.scalar(expression.path), faults)
 
     wrong = [Fault(problem.text, document.span(problem.path)) for problem in problems(document.value)]
+    if not wrong:
+        return parsed(document, faults)
     faults += wrong
-    return None if wrong else parsed(document, faults)
+    problems(document.value, parse_alone)
+    return None
 
 
 def parsed(document: Document, faults: list[Fault]) -> model.Policy | model.Binding:
@@ -114,12 +121,15 @@ class _Reader:
         )
 
     def cel(self, *place: str | int) -> Expr:
-        source = self.document.scalar(("spec", *place))
-        try:
-            return parse(source)
-        except CompileError as error:
-            self.faults.extend(Fault(issue.message, issue.span) for issue in error.issues)
-            return Literal("null_type", None, span=source.span(0, len(source.text)))
+        return _parsed(self.document.scalar(("spec", *place)), self.faults)
+
+
+def _parsed(source: Source, faults: list[Fault]) -> Expr:
+    try:
+        return parse(source)
+    except CompileError as error:
+        faults += (Fault(issue.message, issue.span) for issue in error.issues)
+        return Literal("null_type", None, span=source.span(0, len(source.text)))
 
 
 def _match_resources(written: Mapping[str, Any]) -> model.MatchResources:

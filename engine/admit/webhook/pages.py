@@ -32,7 +32,8 @@ def pages(engine: Engine) -> FastAPI:
         return {
             "bindings": list(engine.bindings),
             "policies": [
-                {"name": policy.name, "title": policy.title, "severity": policy.severity} for policy in engine.policies
+                {"kind": policy.kind, "name": policy.name, "title": policy.title, "severity": policy.severity}
+                for policy in engine.policies
             ],
         }
 
