@@ -477,7 +477,10 @@ class _Checker:
         return replace(node, value=value, body=body, type=self.substitution.resolved(self._type(body)))
 
     def _opt_map(self, node: OptMap) -> _Step:
+        known = len(self.issues)
         target = yield node.target
+        if known < len(self.issues) < CompileError.MOST:  # to cel-go the target is there twice
+            self.issues += self.issues[known:]
         _, present, _ = self._applied(node.span, "hasValue", (self._type(target),), member=True)
         _, value, _ = self._applied(node.span, "value", (self._type(target),), member=True)
         self.scopes.append({node.var: value})

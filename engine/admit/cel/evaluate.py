@@ -212,8 +212,22 @@ class Evaluator:
                 if literal and [*map(type, values)] != [str, str, int][: len(values)]:
                     raise EvaluationError("no such overload")  # without a name, where the pattern is a literal
                 if attribute := _ATTRIBUTES.get(function):
+                    if (name := _GO_NAMES.get(type(values[1]))) and self.given(operands[1], scope):
+                        raise EvaluationError(f"invalid qualifier type: {name}")
                     return attribute(self.looked_into(operands[0], values[0]), values[1], self.strict)
                 return dispatch(operation(function, node.overloads), values, self.within.kubernetes)
+
+    def given(self, node: Expr, scope: Scope) -> bool:
+        """Whether an expression leads to something of the input, which to cel-go is no value of CEL's yet."""
+        match node:
+            case Ident(name=name, absolute=absolute):
+                return absolute or name not in scope
+            case Select(operand=operand, test=False) | Call(function="_[_]", args=(operand, _)):
+                return self.given(operand, scope)
+            case Call(function="_?_:_", args=(_, yes, no)):
+                return self.given(yes, scope) and self.given(no, scope)
+            case _:
+                return False
 
     def chosen(self, value: Value) -> Value:
         """What `?:` gives (and optMap is one): cel-go before 0.29 packs an optional's value anew, and fails on some."""
@@ -363,6 +377,7 @@ _UNPACKED = {
 }
 # Of these the second operand is evaluated only where the first is NONE, or only where it is not.
 _LAZY = {"or": True, "orValue": True, "_[_]": False, "_[?_]": False}
+_GO_NAMES = {dict: "map[string]interface {}", list: "[]interface {}", type(None): "<nil>"}
 _ATTRIBUTES: Mapping[str, Callable[..., Value]] = {
     "_[_]": index,
     "_[?_]": opt_index,
