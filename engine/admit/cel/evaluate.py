@@ -142,7 +142,10 @@ class Evaluator:
                     raise EvaluationError("no such overload")
                 if not value.present:
                     return NONE
-                value = yield body, {**scope, var: value.value}
+                held = value.held
+                if isinstance(held, EvaluationError):  # see `chosen`: a failure only where it is used
+                    held = Bound(target, scope, failed=held, done=True)
+                value = yield body, {**scope, var: held}
                 return self.chosen(value if flat else Optional(value))
 
     # Names

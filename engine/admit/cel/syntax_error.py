@@ -62,7 +62,7 @@ def syntax_error(
 
     `tokens` are those up to and with the unexpected one, `rest` those after it.
     """
-    from lark.exceptions import UnexpectedToken
+    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
     if not isinstance(error, UnexpectedToken):  # no token begins here
         start = error.pos_in_stream or 0
@@ -75,7 +75,10 @@ def syntax_error(
     else:
         place = source.span(error.token.start_pos, error.token.end_pos)
         tokens = tokens[:-1]
-    message = _message(error, place, tokens[-1] if tokens else None, rest)
+    try:
+        message = _message(error, place, tokens[-1] if tokens else None, rest)
+    except UnexpectedCharacters as broken:  # no token begins behind the unexpected one
+        return syntax_error(broken, source, tokens, rest)
     return Issue(f"Syntax error: {message}", place), message.startswith("extraneous")
 
 
@@ -112,12 +115,8 @@ def _expected(accepted: set[str], previous: str) -> set[str]:
 
 
 def _next(rest: Iterator[Token]) -> str:
-    from lark.exceptions import UnexpectedCharacters
-
-    try:
-        token = next(rest, None)
-    except UnexpectedCharacters:
-        return ""
+    """The type of the next token. Raises UnexpectedCharacters where none begins."""
+    token = next(rest, None)
     return "$END" if token is None else token.type
 
 
