@@ -62,7 +62,7 @@ def estimate(
     """
     if model is None and within.kubernetes is not None:
         model = "kubernetes"
-    visit = _Estimator(cost_model(model, within), sizes).visit
+    visit = _Estimator(cost_model(model, within), within.kubernetes, sizes).visit
     waiting: list[_Step] = []
     made = visit(expr)
     while True:
@@ -88,9 +88,10 @@ _SCALARS = frozenset(type.name for type in (BOOL, DOUBLE, DURATION, INT, TIMESTA
 
 
 class _Estimator:
-    def __init__(self, model: CostModel, sizes: Sizes) -> None:
+    def __init__(self, model: CostModel, kubernetes: int | None, sizes: Sizes) -> None:
         self.sizes = sizes
         self.model = model
+        self.kubernetes = kubernetes
         self.presence = exactly(model.presence)
         self.scopes: list[dict[str, Estimate]] = []
 
@@ -177,7 +178,7 @@ class _Estimator:
         found: Cost | None = None
         path: Path = ()
         for overload in node.overloads:
-            own, result = rule(overload, self.model)(operands, self.sizes)
+            own, result = rule(overload, self.model, self.kubernetes)(operands, self.sizes)
             cost = own if cost is None else cost | own
             size = result if size is None else size if result is None else size | result
             if overload.id in _ELEMENTS:

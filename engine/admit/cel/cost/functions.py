@@ -19,11 +19,11 @@ Charge: TypeAlias = tuple[Cost, Cost | None]
 Rule: TypeAlias = Callable[[Operands, Sizes], Charge]
 
 
-def rule(overload: Overload, model: CostModel) -> Rule:
+def rule(overload: Overload, model: CostModel, kubernetes: int | None) -> Rule:
     """The rule of an overload, by its id or the name of its function; by default a call costs 1."""
     if overload.id in model.calls:
         return _fixed(model.calls[overload.id])
-    rules = _KUBERNETES if model.libraries else _SPECIFICATION
+    rules = _KUBERNETES if model.libraries else _SPECIFICATION if kubernetes is None else _CEL_GO
     return rules.get(overload.id) or rules.get(overload.function) or _constant
 
 
@@ -145,6 +145,81 @@ def _element_size(items: Estimate, type: Type, sizes: Sizes) -> Cost:
     return ANY if most is None else Cost(0, most)
 
 
+# The same as the specification's language has it, and the regex extension: cel-go's own costs, of which Kubernetes'
+# versions have none
+
+
+def _transform(operands: Operands, sizes: Sizes) -> Charge:
+    size = operands[0].size
+    return size.scaled(TRAVERSAL) + ONE + size, size
+
+
+def _trim(operands: Operands, sizes: Sizes) -> Charge:
+    size = operands[0].size
+    left = Cost(0, size.max)
+    return size.scaled(TRAVERSAL) + ONE + left, left
+
+
+def _char_at(operands: Operands, sizes: Sizes) -> Charge:
+    return operands[0].size.scaled(TRAVERSAL) + ONE + ONE, Cost(0, 1)
+
+
+def _substring(operands: Operands, sizes: Sizes) -> Charge:
+    text, start, *end = operands
+    length = _literal(end[0], text.size.max) if end else text.size.max
+    size = exactly((length - _literal(start, 0)) % (MOST + 1))
+    return text.size.scaled(TRAVERSAL) + ONE + size, size
+
+
+def _search(operands: Operands, sizes: Sizes) -> Charge:
+    return (operands[0].size * operands[1].size).scaled(TRAVERSAL) + ONE, None
+
+
+def _replace_any(operands: Operands, sizes: Sizes) -> Charge:
+    text, old, new = (operand.size for operand in operands[:3])
+    new += ONE
+    size = Cost(min(text.min, new.min), min((text.max + 1) * new.max, MOST))
+    return (_not_empty(text) * _not_empty(old)).scaled(TRAVERSAL) + size + ONE, size
+
+
+def _not_empty(size: Cost) -> Cost:
+    return Cost(max(size.min, 1), max(size.max, 1))
+
+
+def _split_any(operands: Operands, sizes: Sizes) -> Charge:
+    size = operands[0].size
+    made = Cost(0, size.max)
+    return (size + ONE).scaled(TRAVERSAL) + made.scaled(1) + NEW_LIST + ONE, made
+
+
+def _join_any(operands: Operands, sizes: Sizes) -> Charge:
+    items = operands[0].size
+    between = operands[1].size.max if len(operands) > 1 else 0
+    size = Cost(0, min(items.max * (1 + between) + between, MOST))
+    return (items + ONE).scaled(TRAVERSAL) + size.scaled(1) + ONE, size
+
+
+def _extract(operands: Operands, sizes: Sizes) -> Charge:
+    size = Cost(0, operands[0].size.max)
+    return _match(operands) + size, size
+
+
+def _extract_all(operands: Operands, sizes: Sizes) -> Charge:
+    size = Cost(0, operands[0].size.max)
+    return _match(operands) + NEW_LIST + size, size
+
+
+def _replace_matches(operands: Operands, sizes: Sizes) -> Charge:
+    least, most = operands[0].size.max, operands[0].size.max * operands[2].size.max % (MOST + 1)  # as in Go
+    size = Cost(most, least) if operands[2].size.max == 0 else Cost(least, most)
+    return _match(operands) + size, size
+
+
+def _match(operands: Operands) -> Cost:
+    text, pattern, *_ = operands
+    return (text.size + ONE).scaled(TRAVERSAL) * (pattern.size + ONE).scaled(PATTERN)
+
+
 # Lists and sets
 
 
@@ -194,8 +269,8 @@ def _literal(operand: Estimate, otherwise: int) -> int:
 
 
 def _pairs(factor: float) -> Rule:
-    """Compares each element of a list with each. As in cel-go, the result has the size of the pairs."""
-    return lambda operands, sizes: _made_list(operands[0].size * operands[0].size, factor)
+    """Compares each element of a list, or its keys, with each. As in cel-go, the result has the size of the pairs."""
+    return lambda operands, sizes: _made_list(operands[-1].size * operands[-1].size, factor)
 
 
 def _sets(factor: int) -> Rule:
@@ -250,7 +325,9 @@ _SMALL = frozenset(
     )
 )
 _ORDERS = ("less", "less_equals", "greater", "greater_equals")
-_SPECIFICATION: Mapping[str, Rule] = {
+_SORTED = ("int", "uint", "double", "bool", "google.protobuf.Duration", "google.protobuf.Timestamp")
+_SORTS = ("sort", "sortByAssociatedKeys")
+_CEL_GO: Mapping[str, Rule] = {
     **dict.fromkeys(("equals", "not_equals"), _compare),
     **{f"{order}_{type}": _compare for order in _ORDERS for type in (STRING, BYTES)},
     **dict.fromkeys(("add_string", "add_bytes"), _concatenate),
@@ -263,10 +340,32 @@ _SPECIFICATION: Mapping[str, Rule] = {
     "bytes_to_string": _decode,
     "strings_quote": _quote,
     "string_format": _traverse(0),
+    "list_slice": _slice,
+    "lists_range": _range,
+    "list_reverse": _reverse,
+    **dict.fromkeys(("list_flatten", "list_flatten_int"), _flatten),
+    "list_distinct": _pairs(2),
+    **{f"list_{type}_{sort}": _pairs(2) for type in _SORTED for sort in _SORTS},
+    **{f"list_{type}_{sort}": _pairs(2 + TRAVERSAL) for type in (STRING, BYTES) for sort in _SORTS},
+    **dict.fromkeys(("list_sets_contains_list", "list_sets_intersects_list"), _sets(1)),
+    "list_sets_equivalent_list": _sets(2),
 }
-_SORTED = ("int", "uint", "double", "bool", "google.protobuf.Duration", "google.protobuf.Timestamp")
+_SPECIFICATION: Mapping[str, Rule] = {
+    **_CEL_GO,
+    **dict.fromkeys(("lowerAscii", "upperAscii", "string_reverse"), _transform),
+    "trim": _trim,
+    "charAt": _char_at,
+    "substring": _substring,
+    **dict.fromkeys(("indexOf", "lastIndexOf"), _search),
+    "replace": _replace_any,
+    "split": _split_any,
+    "join": _join_any,
+    "regex.extract": _extract,
+    "regex.extractAll": _extract_all,
+    "regex.replace": _replace_matches,
+}
 _KUBERNETES: Mapping[str, Rule] = {
-    **_SPECIFICATION,
+    **_CEL_GO,
     "equals": _equals,
     **dict.fromkeys(("lowerAscii", "upperAscii", "substring", "trim", "url", "jsonpatch.escapeKey"), _copy),
     "replace": _replace,
@@ -274,15 +373,6 @@ _KUBERNETES: Mapping[str, Rule] = {
     "join": _join,
     **dict.fromkeys(("isSorted", "sum", "min", "max", "indexOf", "lastIndexOf"), _scan(TRAVERSAL)),
     "includes": _scan(1),
-    "list_slice": _slice,
-    "lists_range": _range,
-    "list_reverse": _reverse,
-    **dict.fromkeys(("list_flatten", "list_flatten_int"), _flatten),
-    "list_distinct": _pairs(2),
-    **{f"list_{type}_sort": _pairs(2) for type in _SORTED},
-    **{f"list_{type}_sort": _pairs(2 + TRAVERSAL) for type in (STRING, BYTES)},
-    **dict.fromkeys(("list_sets_contains_list", "list_sets_intersects_list"), _sets(1)),
-    "list_sets_equivalent_list": _sets(2),
     **dict.fromkeys(("find", "findAll"), _find),
     **dict.fromkeys(("ip", "isIP", "cidr", "isCIDR"), _traverse(0)),
     "cidr_ip": _constant,

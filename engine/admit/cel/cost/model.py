@@ -14,8 +14,9 @@ LIMIT = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """`libraries`: Kubernetes' costs of library functions, which without them cost 1. `presence`: of the test in `has`.
+    """`libraries`: Kubernetes' costs of library functions. `presence`: the cost of the test in `has`.
 
+    Without Kubernetes' costs a library function has cel-go's: mostly 1, in the specification's language often more.
     `folding`: literal lists, maps and conversions are made once, when the program is, and cost nothing. `calls`: costs
     that calls of overloads have instead of their own, by the overload's id.
     """

@@ -35,6 +35,8 @@ def price(node: Call, model: CostModel, kubernetes: int | None) -> Price:
         return found
     if model.libraries and (sum := _KUBERNETES_BY_SIZE.get(overload) or _KUBERNETES_BY_SIZE.get(node.function)):
         return _by_size(sum, 0)
+    if kubernetes is None and not model.libraries and (found := _TEXTS.get(overload)):
+        return found
     if minor >= _CHANGED_SINCE and overload in _CHANGED:
         return _by_size(_CHANGED[overload], minor)
     return _by_size(_STANDARD[overload], minor) if overload in _STANDARD else one
@@ -164,6 +166,65 @@ _EXTENSIONS: Mapping[str, Price] = {
     **{f"list_{type}_{function}": _sorted for type in _COMPARABLE for function in ("sort", "sortByAssociatedKeys")},
     **dict.fromkeys(("list_sets_contains_list", "list_sets_intersects_list"), _sets(1)),
     "list_sets_equivalent_list": _sets(2),
+}
+
+
+# The extensions of strings and of regular expressions, as the specification's language has them
+
+
+def _char_at(operands: Sequence[Value], result: Value) -> int:
+    return 1 + _read(_size(operands[0])) + 1
+
+
+def _transformed(operands: Sequence[Value], result: Value) -> int:
+    return 1 + _read(_size(operands[0])) + _size(result)
+
+
+def _searched(operands: Sequence[Value], result: Value) -> int:
+    return 1 + _read(_size(operands[0]) * _size(operands[1]))
+
+
+def _replaced(operands: Sequence[Value], result: Value) -> int:
+    return 1 + _read(max(_size(operands[0]), 1) * max(_size(operands[1]), 1)) + _size(result)
+
+
+def _split(operands: Sequence[Value], result: Value) -> int:
+    return _joined_any(operands, result) + 10
+
+
+def _joined_any(operands: Sequence[Value], result: Value) -> int:
+    return 1 + _read(_size(operands[0]) + 1) + _size(result)
+
+
+def _extracted(made: int) -> Price:
+    return lambda operands, result: math.ceil(1 + _matched(operands) + _size(result) + made)
+
+
+def _replaced_matches(operands: Sequence[Value], result: Value) -> int:
+    return int(1 + _matched(operands) + _size(result))
+
+
+def _matched(operands: Sequence[Value]) -> float:
+    return (_size(operands[0]) + 1) * TRAVERSAL * ((_size(operands[1]) + 1) * PATTERN)
+
+
+_TEXTS: Mapping[str, Price] = {
+    "string_char_at_int": _char_at,
+    **dict.fromkeys(("string_lower_ascii", "string_upper_ascii", "string_trim", "string_reverse"), _transformed),
+    **dict.fromkeys(("string_substring_int", "string_substring_int_int"), _transformed),
+    **{
+        f"string_{function}_of_string{start}": _searched
+        for function in ("index", "last_index")
+        for start in ("", "_int")
+    },
+    **dict.fromkeys(("string_replace_string_string", "string_replace_string_string_int"), _replaced),
+    **dict.fromkeys(("string_split_string", "string_split_string_int"), _split),
+    **dict.fromkeys(("list_join", "list_join_string"), _joined_any),
+    "regex_extract_string_string": _extracted(made=0),
+    "regex_extractAll_string_string": _extracted(made=10),
+    **dict.fromkeys(
+        ("regex_replace_string_string_string", "regex_replace_string_string_string_int"), _replaced_matches
+    ),
 }
 
 
