@@ -7,6 +7,7 @@ absorb the error. Source: cel-go, interpreter/runtimecost.go and interpretable.g
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
@@ -200,12 +201,11 @@ class _Counter(Evaluator):
     # Loops
 
     def bound_first(self, node: Bind, scope: Scope) -> Generator[tuple[Expr, Scope], Value, _Outcome]:
+        """The variable computed before the body, where its failure counts if it is used."""
         variable = Bound(node.value, scope)
         self.spend(self.plan.empty(LIST))
-        try:
+        with suppress(EvaluationError):
             yield from self.bound(variable)
-        except EvaluationError as error:
-            assert variable.failed is error  # it counts where the variable is used
         try:
             return (yield node.body, {**scope, node.var: variable})
         except EvaluationError as error:
