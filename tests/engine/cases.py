@@ -1,4 +1,4 @@
-"""The cases of decisions.yaml: rules, requests and what is decided; and the decision with everything gone through."""
+"""The cases of the tables: rules, requests and what is decided; and the decision with everything gone through."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import admit
 from admit.admission import Request, from_manifest
-from admit.engine import Engine
+from admit.engine import Engine, validating
 from admit.plan.run import Runner
 
 HEAD = {"apiVersion": "admit.dev/v1"}
@@ -26,12 +26,17 @@ KINDS = {
 }
 
 
+UPSTREAM = {"validating": "ValidatingAdmissionPolicy", "mutating": "MutatingAdmissionPolicy"}
+
+
 def documents(case: dict[str, Any]) -> list[dict[str, Any]]:
     """The rule set: `documents` as they are; a Policy `p` of the fields given; a `binding` of it, `b`.
 
-    The policy is about PodSpec, or `about` a resource.
+    The policy is about PodSpec, or `about` a resource. Policies of the API server's are under `validating` and
+    `mutating`, by their names; without matchConstraints of their own they are about all that is created, and changed.
+    Each is bound by `NAME-b`, with the fields of its `binding`. A mutation is `apply: CEL` or `patch: CEL`.
     """
-    found = list(case.get("documents", ()))
+    found = [*upstream(case), *case.get("documents", ())]
     if "validations" in case or "mutations" in case or "auditAnnotations" in case:
         spec = {key: case[key] for key in (*RULES, "matchConstraints") if key in case}
         if "about" in case:
@@ -45,9 +50,31 @@ def documents(case: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def upstream(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    scope = {**SCOPE, "operations": ["CREATE", "UPDATE"], "resources": ["*"]}
+    for word, kind in UPSTREAM.items():
+        for name, spec in case.get(word, {}).items():
+            actions = {"validationActions": ["Deny"]} if word == "validating" else {}
+            again = {"reinvocationPolicy": "Never"} if word == "mutating" else {}
+            binding = {"policyName": name, **actions, **spec.get("binding", {})}
+            spec = {"matchConstraints": {"resourceRules": [scope]}, **again, **spec}
+            spec.pop("binding", None)
+            spec |= {"mutations": [*map(mutation, spec["mutations"])]} if "mutations" in spec else {}
+            head = {"apiVersion": case.get("apiVersion", "admissionregistration.k8s.io/v1")}
+            yield {**head, "kind": kind, "metadata": {"name": name}, "spec": spec}
+            yield {**head, "kind": f"{kind}Binding", "metadata": {"name": f"{name}-b"}, "spec": binding}
+
+
+def mutation(short: dict[str, str]) -> dict[str, Any]:
+    if "apply" in short:
+        return {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": short["apply"]}}
+    return {"patchType": "JSONPatch", "jsonPatch": {"expression": short["patch"]}}
+
+
 def engine_of(case: dict[str, Any]) -> Engine:
     day = datetime.fromisoformat(case.get("now", "2026-01-01T12:00:00+00:00"))
-    return admit.load(documents(case), namespaces=case.get("namespaces", ()), clock=lambda: day)
+    given = {"namespaces": case.get("namespaces", ()), "kubernetes": case.get("kubernetes", "1.37")}
+    return admit.load(documents(case), **given, clock=lambda: day)
 
 
 def request_of(case: dict[str, Any]) -> Request:
@@ -84,6 +111,18 @@ def in_full(engine: Engine, request: Request, binding: str | None) -> Iterator[N
     ):
         yield
     engine._routes.update(kept)
+
+
+@contextmanager
+def to_the_letter() -> Iterator[None]:
+    """Policies of the API server's are evaluated as it does it, and never by the functions of the plan."""
+
+    def unsure(*_: Any) -> None:
+        raise validating._Unsure
+
+    silent = patch.object(Runner, "is_silent", lambda self, scope: False)
+    with silent, patch.object(validating._Sure, "evaluate", unsure):
+        yield
 
 
 def outcome(engine: Engine, request: Request, route: Any, binding: str | None = None) -> dict[str, Any]:

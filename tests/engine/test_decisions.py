@@ -1,4 +1,4 @@
-"""RULES to decisions, sentence by sentence: the tables of decisions.yaml and patches.yaml."""
+"""Rules to decisions, sentence by sentence: the tables of decisions.yaml, patches.yaml and upstream.yaml."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from admit.plan.write import value_at
 from admit.rules import yaml
 
-from .cases import engine_of, in_full, outcome, request_of
+from .cases import engine_of, in_full, outcome, request_of, to_the_letter
 
-TABLES = ("decisions.yaml", "patches.yaml")
+TABLES = ("decisions.yaml", "patches.yaml", "upstream.yaml")
 CASES = [case for table in TABLES for case in yaml.load((Path(__file__).parent / table).read_text())[0]]
 
 
@@ -21,7 +21,7 @@ def test_decisions(case: dict[str, Any]) -> None:
     engine = engine_of(case)
     for i, given in enumerate(case["requests"]):
         given = padded(given)
-        expected = {"allowed": not {"message", "starts", "size"} & given["expect"].keys(), **given["expect"]}
+        expected = {"allowed": not {"message", "starts", "ends", "size"} & given["expect"].keys(), **given["expect"]}
         request, binding = request_of(given), given.get("binding_name")
         route = given.get("route", "mutate")
         got = outcome(engine, request, route, binding)
@@ -30,6 +30,8 @@ def test_decisions(case: dict[str, Any]) -> None:
             check(what, value, got, engine.answer(request, route=route, binding=binding).object, place)
         with in_full(engine, request, binding):
             assert outcome(engine, request, route, binding) == got, place
+            with to_the_letter():
+                assert outcome(engine, request, route, binding) == got, place
 
 
 def padded(given: dict[str, Any]) -> dict[str, Any]:
