@@ -12,7 +12,17 @@ from admit.errors import RuleSetError
 
 Case: TypeAlias = dict[str, Any]
 
-POLICIES = ("user-group-psp", "host-namespaces-psp", "capabilities-psp")
+POLICIES = (
+    "user-group-psp",
+    "host-namespaces-psp",
+    "capabilities-psp",
+    "allow-privilege-escalation-psp",
+    "allowed-fsgroups-psp",
+    "allowed-proc-mount-types-psp",
+    "flexvolume-drivers-psp",
+    "pod-privileged",
+    "readonly-root-filesystem-psp",
+)
 
 
 @pytest.mark.cases(*(f"kubewarden/{name}-policy.json" for name in POLICIES))
@@ -34,6 +44,8 @@ def test_policy(case: Case) -> None:
         assert bool(decision.patch) == (expected["patch"] == "present"), decision.patch
     for path in expected.get("mutated_paths", ()):
         assert list(at(decision.object, path["path"])) == path["values"]
+    if "mutated_spec_expected" in expected:
+        assert comparable(decision.object["spec"]) == comparable(expected["mutated_spec_expected"])
     if "mutated_object" in expected:
         assert comparable(decision.object) == comparable(expected["mutated_object"])
 
