@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import reduce
 from random import Random
 from typing import Any, NoReturn
 
@@ -132,6 +133,12 @@ def test_limit(text: str) -> None:
         with pytest.raises(EvaluationError, match="operation cancelled: actual cost limit exceeded") as caught:
             program.counted(limit, o=OBJECT)
         assert limit < (caught.value.cost or 0) <= cost
+
+
+def test_limit_of_what_doubles() -> None:
+    text = reduce(lambda target, _: f"({target}).optMap(x, x)", range(60), "o.?l")
+    with pytest.raises(EvaluationError, match="cost limit"):
+        Environment("1.37", {"o": "dyn"}).compile(text).counted(1000, o=OBJECT)
 
 
 def test_limit_is_not_absorbed() -> None:

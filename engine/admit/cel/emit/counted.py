@@ -31,7 +31,7 @@ from admit.cel.cost.priced import INDEXES, Priced
 from admit.cel.cost.runtime import Price, one
 from admit.cel.emit.emitter import KIND_OF_TYPE
 from admit.cel.emit.frame import Exceeded, Frame, Py, Unfit
-from admit.cel.emit.native import NATIVE, may_be_exclusive
+from admit.cel.emit.native import NATIVE
 from admit.cel.library import dispatcher, operation, result_of
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import Kind
@@ -56,7 +56,7 @@ class CountingEmitter:
         self.frame = Frame(parameters)
         self.limit, self.cost = self.frame.fresh("limit"), self.frame.fresh("cost")
         self.frame.parameters = (*parameters, self.limit)
-        self.frame.exclusives = may_be_exclusive(priced.expr)
+        self.frame.exclusives = True  # to look for them would take as long as there are ways through the tree
         self.kubernetes = priced.within.kubernetes
         self.strict = constant(self.kubernetes is None, priced.expr.span)
         self.parameters = frozenset(parameters)
