@@ -18,8 +18,8 @@ from admit.library import Library
 from admit.rules import load as rules
 from admit.rules import upstream
 from admit.rules.fields import API_VERSION
-from admit.rules.lower import lower
-from admit.rules.model import Policy, PolicyKind
+from admit.rules.lower import Bound, lower
+from admit.rules.model import Policy, PolicyKind, RuleSet
 from admit.rules.sense import unanswered
 from admit.rules.yaml import Document, document_of, read
 
@@ -60,17 +60,42 @@ def check(
     kubernetes: str = f"1.{NEWEST}",
     clock: Clock = now,
     authorizer: Authorize | None = None,
-    types: bool = False,
+    advice: bool = False,
 ) -> tuple[Engine, list[Fault]]:
     """The engine of what is sound in a rule set, and every fault and warning. Raises UsageError.
 
-    With `types`, policies of the API server's are held against the schemas of what they match, as in their status.
+    With `advice`, policies of the API server's are held against the schemas of what they match, as in their status, and
+    all expressions against what may be newly written.
     """
     parse_version(kubernetes)
     faults: list[Fault] = []
     rule_set, found = rules.load(_documents(documents, faults), Library())
     faults += found
-    bounds = []
+    bounds, wrong = _lowered(rule_set, kubernetes)
+    faults += wrong
+    if authorizer is None:
+        faults += (fault for each in (*rule_set.policies.values(), *rule_set.bindings) for fault in unanswered(each))
+    data = [*rule_set.data, *map(native, params)]
+    known = [*data, *map(native, namespaces)]
+    engine = Engine(
+        tuple(bounds),
+        kubernetes,
+        tuple({binding.policy.key: rule_set.policies[binding.policy.key] for binding in rule_set.bindings}.values()),
+        tuple(data),
+        {name: item for item in known if (name := _namespace_name(item)) is not None},
+        clock,
+        authorizer or unavailable,
+    )
+    if advice:
+        faults += _too_new(rule_set, wrong, kubernetes)
+        faults += (fault for policy in rule_set.policies.values() for fault in _type_faults(policy, engine))
+    return engine, list(dict.fromkeys(faults))
+
+
+def _lowered(rule_set: RuleSet, kubernetes: str) -> tuple[list[Bound], list[Fault]]:
+    """Every binding in plain CEL, and what is wrong with their policies and those that nothing binds."""
+    bounds: list[Bound] = []
+    faults: list[Fault] = []
     for binding in rule_set.bindings:
         policy = rule_set.policies[binding.policy.key]
         own = policy.kind == "Policy"
@@ -85,22 +110,18 @@ def check(
             faults += upstream.faults_of(policy, kubernetes)
             said = f"no binding names the {policy.kind} {policy.name!r}: it does nothing"
             faults.append(Fault(said, policy.span, warning=True))
-    if authorizer is None:
-        faults += (fault for each in (*rule_set.policies.values(), *rule_set.bindings) for fault in unanswered(each))
-    data = [*rule_set.data, *map(native, params)]
-    known = [*data, *map(native, namespaces)]
-    engine = Engine(
-        tuple(bounds),
-        kubernetes,
-        tuple({binding.policy.key: rule_set.policies[binding.policy.key] for binding in rule_set.bindings}.values()),
-        tuple(data),
-        {name: item for item in known if (name := _namespace_name(item)) is not None},
-        clock,
-        authorizer or unavailable,
-    )
-    if types:
-        faults += (fault for policy in rule_set.policies.values() for fault in _type_faults(policy, engine))
-    return engine, list(dict.fromkeys(faults))
+    return bounds, faults
+
+
+def _too_new(rule_set: RuleSet, known: list[Fault], kubernetes: str) -> Iterator[Fault]:
+    """Warnings of what an API server evaluates where it is stored, and does not yet take into new policies."""
+    minor = parse_version(kubernetes)
+    said = f"Kubernetes 1.{minor} evaluates this where it is stored; new policies may have it from 1.{minor + 1} on"
+    told = {fault.span.source for fault in known if not fault.warning}
+    for fault in _lowered(rule_set, f"1.{minor - 1}")[1]:
+        if not fault.warning and fault.span.source not in told:
+            told.add(fault.span.source)
+            yield Fault(f"{said}: {fault.message}", fault.span, warning=True)
 
 
 def _type_faults(policy: Policy, engine: Engine) -> Iterator[Fault]:

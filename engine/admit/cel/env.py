@@ -38,6 +38,9 @@ from admit.cel.types import (
 from admit.errors import UsageError
 
 OLDEST, NEWEST = 28, 37  # minors of Kubernetes
+NEW_IN_OLDEST = OLDEST - 1
+"""The minor whose language policies that are new to the oldest are written in: an API server has that one for them, its
+own for those stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,13 +179,14 @@ def declarations(
     container: str = "",
     patches: bool = False,
     libraries: Iterable[str] = (),
+    oldest: int = OLDEST,
 ) -> Declarations:
     """The declarations of a preset: `kubernetes="1.36"`, or None for the language of the CEL specification.
 
     Types of variables may be given in CEL's notation. `libraries`: those of library.EXTENSIONS that the language of
     the specification is to have, too. Raises UsageError.
     """
-    minor = None if kubernetes is None else parse_version(kubernetes)
+    minor = None if kubernetes is None else parse_version(kubernetes, oldest)
     extensions = frozenset(libraries)
     if extensions and minor is not None:
         raise UsageError("a version of Kubernetes has libraries of its own: none can be added")
@@ -230,16 +234,17 @@ def admission(
     if variables is not None:
         types["kubernetes.variables"] = {name: _composed(type) for name, type in variables.items()}
         declared["variables"] = object_type("kubernetes.variables")
-    return declarations(kubernetes, declared | dict(also or {}), types=types, patches=patches)
+    also = declared | dict(also or {})
+    return declarations(kubernetes, also, types=types, patches=patches, oldest=NEW_IN_OLDEST)
 
 
-def parse_version(text: str) -> int:
+def parse_version(text: str, oldest: int = OLDEST) -> int:
     """The minor version of `1.36` (or `v1.36.2`). Raises UsageError."""
     found = re.fullmatch(r"v?1\.(\d{1,3})(\.\d+)?", text)
     if not found:
         raise UsageError(f"{text!r} is not a version of Kubernetes: expected one such as '1.{NEWEST}'")
     minor = int(found[1])
-    if not OLDEST <= minor <= NEWEST:
+    if not oldest <= minor <= NEWEST:
         raise UsageError(f"Kubernetes {text} is not supported: expected 1.{OLDEST} to 1.{NEWEST}")
     return minor
 

@@ -19,7 +19,7 @@ def command(ctx: click.Context, rules: tuple[str, ...], kubernetes: str) -> None
     RULES are folders, rule files and names of policies of the library. The exit status is 0 where there is no error,
     1 where there are errors, 2 where the rules cannot be found.
     """
-    engine, faults = check(given(rules), kubernetes=kubernetes, types=True)
+    engine, faults = check(given(rules), kubernetes=kubernetes, advice=True)
     show_faults(faults, err=False)
     errors = sum(not fault.warning for fault in faults)
     found = ", ".join((_count(errors, "error"), _count(len(faults) - errors, "warning")))

@@ -14,7 +14,7 @@ from admit.admission.native import native
 from admit.admission.request import from_manifest
 from admit.cel.ast import Expr
 from admit.cel.check import check
-from admit.cel.env import Declarations, admission, declarations
+from admit.cel.env import Declarations, admission, declarations, parse_version
 from admit.cel.link import Program, link, parse_in
 from admit.cel.parse import RESERVED
 from admit.cel.types import DYN, Type
@@ -41,6 +41,7 @@ class Scope:
     def declared(self) -> Declarations:
         if self.kubernetes is None:
             return declarations(None, dict.fromkeys(self.values, DYN) | dict(self.types))
+        parse_version(self.kubernetes)
         known = admission(self.kubernetes, params=True, authorizer=True).variables
         also = {name: DYN for name in self.values if name not in known} | dict(self.types)
         return admission(self.kubernetes, params=True, also=also, patches=True, authorizer=True)

@@ -250,6 +250,7 @@ def reason(decision: Decision) -> str:
     f"{_TYPES}.Decision.errored() -> bool",
     "!authorizer.path('/healthz').check('get').errored()",
     id="decision_errored",
+    since=28,
 )
 def errored(decision: Decision) -> bool:
     """Whether the authorizer failed."""
@@ -260,6 +261,7 @@ def errored(decision: Decision) -> bool:
     f"{_TYPES}.Decision.error() -> string",
     "authorizer.path('/healthz').check('get').error() == ''",
     id="decision_error",
+    since=28,
 )
 def error(decision: Decision) -> str:
     """What failed; empty where nothing did."""
