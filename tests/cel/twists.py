@@ -104,7 +104,7 @@ def called(tokens: Tokens, random: Random) -> None:
 
 def nested(tokens: Tokens, random: Random) -> None:
     """The whole, deep in something; now and then deeper than there may be."""
-    depth = random.choice((2, 5, 20, 60, 124, 249, 250, 251, 300))
+    depth = random.choice((2, 2, 3, 3, 5, 5, 10, 10, 20, 60, 250))
     before, after = random.choice(NESTS).split("|")
     tokens[:0] = [before] * depth
     tokens += [after] * depth

@@ -43,9 +43,11 @@ BATCH = 1000
 TWISTED = 0.25
 OF_OTHER_MINORS = 0.1
 OTHER_MINORS = (31, 34)  # lists of several types are refused by another step before 1.29, which this cel-go has not
-NEWER = re.compile("unwrap|first|last|Selector|%")  # what the cel-go of the oracle has, or does otherwise, in these minors, too
+NEWER = re.compile("unwrap|first|last|Selector|%")  # what this cel-go has, or does otherwise, in these minors, too
 CHUNK = 40  # candidates for a smaller example, tried at once
-PRINTED = 25  # of the examples that differ in one way
+SMALL = (*GRAVE, "cost")  # the ways to differ that are worth the time to make an example small
+PRINTED = 8  # of the examples that differ in one way, the shortest
+CHUNKS = 25  # at most, for one example
 ASKED_AGAIN = 20  # times, before an answer is taken for the only one: Go's maps have no order
 
 
@@ -74,7 +76,8 @@ def main() -> int:
     for kind, found in sorted(differing.items()):
         print(f"\n# {kind}: {len(found)}")
         found.sort(key=lambda example: len(example.expression))
-        for row in sorted({rendered(smallest(oracle, example), oracle) for example in found[:PRINTED]}, key=len):
+        shown = [smallest(oracle, each) if kind in SMALL else each for each in found[:PRINTED]]
+        for row in sorted({rendered(each, oracle) for each in shown}, key=len):
             print(row)
     least = sorted((covered[id], id) for id, overload in overloads().items() if overload.declared)
     print("\nleast covered:", ", ".join(f"{id} {count}" for count, id in least[:8]))
@@ -104,7 +107,8 @@ class Oracle:
     def differs(self, example: Example) -> str | None:
         """In what `admit` differs from all that the oracle has to say, if so."""
         ours = answer(example)
-        found = [difference(ours, theirs) for theirs in self.answers([example] * ASKED_AGAIN)]
+        times = 1 if "compile_error" in ours else ASKED_AGAIN
+        found = [difference(ours, theirs) for theirs in self.answers([example] * times)]
         return found[0] if all(found) else None
 
 
@@ -140,8 +144,8 @@ def _plain(name: str) -> bool:
 def smallest(oracle: Oracle, example: Example) -> Example:
     """The example, made as small as leaving out makes it, that differs in the same way."""
     kind = oracle.differs(example)
-    candidates = _smaller(example)
-    while chunk := list(islice(candidates, CHUNK)):
+    candidates, chunks = _smaller(example), 0
+    while (chunk := list(islice(candidates, CHUNK))) and (chunks := chunks + 1) <= CHUNKS:
         for candidate, theirs in zip(chunk, oracle.answers(chunk), strict=True):
             if difference(answer(candidate), theirs) == kind and oracle.differs(candidate) == kind:
                 example, candidates = candidate, _smaller(candidate)
