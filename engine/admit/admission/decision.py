@@ -58,6 +58,8 @@ class Decision:
     audit_annotations: Mapping[str, str] = field(default_factory=dict)
     object: dict[str, Any] | None = None
     findings: tuple[Finding, ...] = ()
+    details: Mapping[str, Any] | None = None
+    """Those of the status, where they are not the findings that deny."""
 
     @cached_property
     def patch(self) -> list[Operation] | None:
@@ -87,6 +89,8 @@ class Decision:
         status: dict[str, Any] = {"message": self.message, "code": self.code}
         if self.reason:
             status["reason"] = self.reason
+        if self.details is not None:
+            return {**status, "details": self.details}
         causes = [
             {"message": finding.message, "field": finding.field} if finding.pointer else {"message": finding.message}
             for finding in self.findings

@@ -1,0 +1,54 @@
+"""What Pod Security asks of a cluster: its namespaces, and the pods that are in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from admit.cel.library.formatting import quoted
+from admit.errors import AdmitError
+
+Object: TypeAlias = Mapping[str, Any]
+
+BUILT_IN = ("default", "kube-node-lease", "kube-public", "kube-system")
+"""The namespaces that each cluster has."""
+
+
+class ClusterError(AdmitError):
+    """What the cluster does not tell; the text is the API server's."""
+
+
+class Cluster(Protocol):
+    def namespace(self, name: str) -> Object:
+        """Raises ClusterError."""
+
+    def pods(self, namespace: str, deadline: float) -> Sequence[Object]:
+        """Those of a namespace, in an order of its own. Raises ClusterError, also where the deadline passes first."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is given in files; with `complete=False` there may be other namespaces, without labels."""
+
+    namespaces: Mapping[str, Object]
+    objects: Sequence[Object] = ()
+    complete: bool = True
+
+    def namespace(self, name: str) -> Object:
+        if name in self.namespaces:
+            return self.namespaces[name]
+        if self.complete and name not in BUILT_IN:
+            raise ClusterError(f"namespaces {quoted(name)} not found")
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+    def pods(self, namespace: str, deadline: float) -> Sequence[Object]:
+        return [object for object in self.objects if _is_pod_in(object, namespace)]
+
+
+def _is_pod_in(object: Object, namespace: str) -> bool:
+    match object:
+        case {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": str()} as metadata}:
+            return (metadata.get("namespace") or "default") == namespace
+        case _:
+            return False

@@ -1,0 +1,377 @@
+"""The controller: what Pod Security Admission answers to a request, in its own words.
+
+Source: k8s.io/pod-security-admission, admission/admission.go.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from admit.admission import Action, Decision, Finding, Request
+from admit.cel.library.formatting import quoted
+from admit.kubernetes.decode import decode
+from admit.kubernetes.types import of_kind
+from admit.plan.match import Route
+from admit.podsecurity import existing
+from admit.podsecurity.cluster import Cluster, ClusterError, Object
+from admit.podsecurity.configuration import Configuration
+from admit.podsecurity.levels import PRIVILEGED, Standard
+from admit.podsecurity.metrics import Recorder
+from admit.podsecurity.policy import MODES, PREFIX, LabelError, Mode, Policy, aggregate, policy_of
+from admit.podsecurity.profiles import Result
+from admit.rules.workloads import WORKLOADS
+
+MOST_PODS = 3000
+LONGEST_CHECK = 1.0  # seconds, for the pods of a namespace; at most half of what is left of the request
+
+IGNORED_SUBRESOURCES = frozenset({"exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"})
+"""Of pods. All others are taken for ones that may change the spec."""
+
+
+Evaluate: TypeAlias = Callable[[str, str, Mapping[str, Any]], Result]
+"""Gets a level, a version that the cluster knows, and what has the metadata and spec of a pod."""
+
+
+@dataclass(frozen=True, eq=False)
+class Controller:
+    """`newest` is the minor version of the cluster, which is what `latest` means; `clock` gives seconds."""
+
+    configuration: Configuration
+    cluster: Cluster
+    evaluate: Evaluate
+    newest: int
+    recorder: Recorder
+    clock: Callable[[], float] = time.monotonic
+    most_pods: int = MOST_PODS
+
+    def concerns(self, route: Route) -> bool:
+        """Whether an API server asks for such requests at all."""
+        return route.operation in ("CREATE", "UPDATE") and (route.group, route.resource) in RESOURCES
+
+    def answer(self, request: Request, deadline: float | None = None) -> Decision:
+        """The decision; the keys of its audit annotations are bare, as those of the API server's library."""
+        match request.resource[::2]:
+            case "", "namespaces":
+                return self._namespace(request, deadline)
+            case "", "pods":
+                return self._pod(request)
+            case _:
+                return self._pod_controller(request)
+
+    def _namespace(self, request: Request, deadline: float | None) -> Decision:
+        if request.request_sub_resource:
+            return _allowed(request)
+        try:
+            labels = _labels(_read(request.object, request, ("v1", "Namespace")))
+            policy, errors = policy_of(labels, self.configuration.defaults)
+            if request.operation == "CREATE":
+                return (
+                    _invalid(request, errors) if errors else _allowed(request, self._ignored(request, policy, labels))
+                )
+            if request.operation != "UPDATE":
+                return _allowed(request)
+            old_labels = _labels(_read(request.old_object, request, ("v1", "Namespace"), "  old"))
+        except _Unreadable as error:
+            return error.denied(request)
+        old_policy, old_errors = policy_of(old_labels, self.configuration.defaults)
+        if errors and errors != old_errors:
+            return _invalid(request, errors)
+        new, old = policy.enforce, old_policy.enforce
+        if new == old or new.level == "privileged" or (new.version == old.version and not new.is_stricter_than(old)):
+            return _allowed(request)
+        if request.namespace in self.configuration.namespaces:
+            return _allowed(request, self._ignored(request, policy, labels))
+        return _allowed(request, self._misfits(request, new, deadline))
+
+    def _ignored(self, request: Request, policy: Policy, labels: Mapping[str, str]) -> list[str]:
+        """The warning that labels are in vain: those of an exempt namespace, if they ask for anything."""
+        if request.namespace not in self.configuration.namespaces:
+            return []
+        if policy.privileged or policy.is_equivalent_to(self.configuration.defaults):
+            return []
+        asked = ", ".join(
+            f"{mode}={policy.of(mode)}"
+            for mode in MODES
+            if policy.of(mode).level != "privileged" and not labels.keys().isdisjoint(_keys(mode))
+        )
+        name = quoted(_name(request.object))
+        return [f"namespace {name} is exempt from Pod Security, and the policy ({asked}) will be ignored"]
+
+    def _misfits(self, request: Request, standard: Standard, deadline: float | None) -> list[str]:
+        """What to say of the pods that are there already."""
+        now = self.clock()
+        end = now + (LONGEST_CHECK if deadline is None else min(LONGEST_CHECK, (deadline - now) / 2))
+        name = _name(request.object)
+        try:
+            pods = self.cluster.pods(name, end)
+        except ClusterError:
+            return ["failed to list pods while checking new PodSecurity enforce level"]
+
+        subject = existing.first_of_each(pod for pod in pods if not self._is_exempt_class(pod))
+        evaluate = partial(self._result, standard)
+        return existing.warnings(subject, evaluate, name, standard, self.most_pods, lambda: self.clock() >= end)
+
+    def _pod(self, request: Request) -> Decision:
+        if request.request_sub_resource in IGNORED_SUBRESOURCES:
+            return _allowed(request)
+        if exempt := self._exempt(request):
+            return exempt
+        try:
+            policy, errors = self._policy(request)
+        except ClusterError as error:
+            self.recorder.failed(True, request)
+            said = f"failed to lookup namespace {quoted(request.namespace)}"
+            message, details = f"Internal error occurred: {said}", {"causes": [{"message": said}]}
+            return _denied(request, 500, "InternalError", message, details, {"error": f"{message}: {error}"})
+        if not errors and policy.privileged:
+            self.recorder.evaluated("allow", policy.enforce, "enforce", request)
+            return _allowed(request, annotations={ENFORCED: str(PRIVILEGED)})
+        try:
+            pod = _read(request.object, request, ("v1", "Pod"))
+            old = _read(request.old_object, request, ("v1", "Pod"), " old") if request.operation == "UPDATE" else None
+        except _Unreadable as error:
+            self.recorder.failed(True, request)
+            return error.denied(request)
+        if old is not None and not _is_significant(_spec(pod), _spec(old)):
+            return _allowed(request)
+        return self._evaluated(request, policy, errors, pod, ("enforce", "audit", "warn"))
+
+    def _pod_controller(self, request: Request) -> Decision:
+        if request.request_sub_resource:
+            return _allowed(request)
+        if exempt := self._exempt(request):
+            return exempt
+        try:
+            policy, errors = self._policy(request)
+            if not errors and policy.audit.level == policy.warn.level == "privileged":
+                return _allowed(request)
+            template = _template(request)
+        except ClusterError as error:
+            self.recorder.failed(True, request)
+            said = f"failed to lookup namespace {quoted(request.namespace)}: {error}"
+            return _allowed(request, annotations={"error": said})
+        except _Unreadable as error:
+            self.recorder.failed(True, request)
+            return _allowed(request, annotations={"error": error.in_full})
+        if template is None:
+            return _allowed(request)
+        return self._evaluated(request, policy, errors, template, ("audit", "warn"))
+
+    def _exempt(self, request: Request) -> Decision | None:
+        if request.namespace in self.configuration.namespaces:
+            why = "namespace"
+        elif request.user_info.get("username") in self.configuration.usernames:
+            why = "user"
+        else:
+            return None
+        self.recorder.exempted(request)
+        return _allowed(request, annotations={"exempt": why})
+
+    def _is_exempt_class(self, pod: Object) -> bool:
+        return _spec(pod).get("runtimeClassName") in self.configuration.runtime_classes
+
+    def _policy(self, request: Request) -> tuple[Policy, tuple[LabelError, ...]]:
+        """Raises ClusterError."""
+        return policy_of(_labels(self.cluster.namespace(request.namespace)), self.configuration.defaults)
+
+    def _evaluated(
+        self, request: Request, policy: Policy, errors: Sequence[LabelError], pod: Object, modes: Iterable[Mode]
+    ) -> Decision:
+        if self._is_exempt_class(pod):
+            self.recorder.exempted(request)
+            return _allowed(request, annotations={"exempt": "runtimeClass"})
+        verdicts = _Verdicts()
+        if errors:
+            self.recorder.failed(False, request)
+            verdicts.annotations["error"] = f"Failed to parse policy: {aggregate(errors)}"
+        results: dict[Standard, Result] = {}
+        for mode in modes:
+            if mode == "warn" and verdicts.denial:
+                continue  # who is refused is not warned too
+            standard = policy.of(mode)
+            result = results.get(standard) or results.setdefault(standard, self._result(standard, pod))
+            if mode == "enforce" or not result.allowed:
+                self.recorder.evaluated("allow" if result.allowed else "deny", standard, mode, request)
+            verdicts.add(mode, standard, result)
+        return verdicts.decision(request)
+
+    def _result(self, standard: Standard, pod: Object) -> Result:
+        return self.evaluate(standard.level, standard.at(self.newest), pod)
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """What the modes come to."""
+
+    denial: str = ""
+    warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)
+    violations: dict[Standard, tuple[Action, Result]] = field(default_factory=dict)
+
+    def add(self, mode: Mode, standard: Standard, result: Result) -> None:
+        if mode == "enforce":
+            self.annotations[ENFORCED] = str(standard)
+        if result.allowed:
+            return
+        violation = f"violate PodSecurity {quoted(str(standard))}: {result.message}"
+        action: Action
+        match mode:
+            case "enforce":
+                action, self.denial = "Deny", violation.replace("violate", "violates", 1)
+            case "audit":
+                action, self.annotations["audit-violations"] = "Audit", f"would {violation}"
+            case "warn":
+                action = "Warn"
+                self.warnings.append(f"would {violation}")
+        known = self.violations.get(standard)
+        if known is None or known[0] == "Audit":
+            self.violations[standard] = action, result
+
+    def decision(self, request: Request) -> Decision:
+        findings = tuple(
+            Finding(
+                f"pod-security/{standard.level}",
+                "pod-security",
+                failure.check,
+                str(failure),
+                action=action,
+            )
+            for standard, (action, result) in self.violations.items()
+            for failure in result.failures
+        )
+        if not self.denial:
+            return _allowed(request, self.warnings, self.annotations, findings)
+        name = f"pods {quoted(request.name)}" if request.name else "pods"
+        details = {"name": request.name, "kind": "pods"} if request.name else {"kind": "pods"}
+        message = f"{name} is forbidden: {self.denial}"
+        return _denied(request, 403, "Forbidden", message, details, self.annotations, findings)
+
+
+ENFORCED = "enforce-policy"
+"""The audit annotation that has the level of a pod."""
+
+
+class _Unreadable(Exception):
+    """An object that is not of the kind that it should be; `cause` is what its decoder says."""
+
+    def __init__(self, said: str, cause: str = "") -> None:
+        super().__init__(said)
+        self.cause = cause
+
+    @property
+    def in_full(self) -> str:
+        return f"{self}: {self.cause}" if self.cause else str(self)
+
+    def denied(self, request: Request) -> Decision:
+        return _denied(request, 400, "BadRequest", str(self), annotations={"error": self.in_full})
+
+
+def _read(object: Object | None, request: Request, wanted: tuple[str, str], which: str = "") -> Object:
+    """The object, if it is one of the kind. Raises _Unreadable."""
+    found = None if object is None else _decoded(object, request, which)
+    if object is None or found != wanted:
+        raise _Unreadable(f"failed to decode{which} {wanted[1].lower()}")
+    return object
+
+
+def _decoded(object: Object, request: Request, which: str = "") -> tuple[str, str]:
+    """The apiVersion and kind that the object is read as. Raises _Unreadable."""
+    group, version, kind = request.kind
+    named = object.get("apiVersion") or (f"{group}/{version}" if group else version), object.get("kind") or kind
+    type = of_kind(*named)
+    if type is None:
+        cause = f"no kind {quoted(named[1])} is registered for version {quoted(named[0])}"
+    elif misfits := decode(object, type).misfits:
+        cause = str(misfits[0])
+    else:
+        return named
+    raise _Unreadable(f"failed to decode{which} object", cause)
+
+
+def _template(request: Request) -> Object | None:
+    """What holds the metadata and spec of the pods; None where a ReplicationController has none. Raises _Unreadable."""
+    object = request.object or {}
+    named = _decoded(object, request)
+    if named not in _HOLDERS:
+        group, _, version = (object.get("apiVersion") or "").rpartition("/")
+        written = f"{group}/{version}, Kind={object.get('kind') or ''}"
+        raise _Unreadable(f"failed to extract pod template: unexpected object type: {written}")
+    for key in _HOLDERS[named]:
+        inner = object.get(key)
+        if inner is None and named[1] == "ReplicationController":
+            return None
+        object = inner or {}
+    return object
+
+
+_HOLDERS = {
+    (f"{workload.group}/{workload.version}".removeprefix("/"), workload.kind): workload.holder for workload in WORKLOADS
+}
+
+RESOURCES = {("", "namespaces"), *((workload.group, workload.resource) for workload in WORKLOADS)}
+
+
+def _spec(pod: Object) -> Mapping[str, Any]:
+    return pod.get("spec") or {}
+
+
+def _name(object: Object | None) -> str:
+    return ((object or {}).get("metadata") or {}).get("name") or ""
+
+
+def _labels(object: Object) -> Mapping[str, str]:
+    return (object.get("metadata") or {}).get("labels") or {}
+
+
+def _keys(mode: Mode) -> tuple[str, str]:
+    return PREFIX + mode, f"{PREFIX}{mode}-version"
+
+
+def _is_significant(spec: Object, old: Object) -> bool:
+    """Whether an update is looked at again: for the number of containers, an image, or a new ephemeral container."""
+    if any(_images(spec, key) != _images(old, key) for key in ("containers", "initContainers")):
+        return True
+    known = dict(reversed(_images(old, "ephemeralContainers", named=True)))  # the first of a name counts
+    return any(known.get(name) != image for name, image in _images(spec, "ephemeralContainers", named=True))
+
+
+def _images(spec: Object, key: str, named: bool = False) -> list[tuple[str, str]]:
+    """The images of containers in their order, with the names where these count."""
+    containers = [container or {} for container in spec.get(key) or ()]
+    return [((named and each.get("name")) or "", each.get("image") or "") for each in containers]
+
+
+def _allowed(
+    request: Request,
+    warnings: Sequence[str] = (),
+    annotations: Mapping[str, str] = MappingProxyType({}),
+    findings: tuple[Finding, ...] = (),
+) -> Decision:
+    return Decision(
+        request, warnings=tuple(warnings), audit_annotations=annotations, object=request.object, findings=findings
+    )
+
+
+def _denied(
+    request: Request,
+    code: int,
+    reason: str,
+    message: str,
+    details: Mapping[str, Any] | None = None,
+    annotations: Mapping[str, str] = MappingProxyType({}),
+    findings: tuple[Finding, ...] = (),
+) -> Decision:
+    return Decision(request, False, message, code, reason, (), annotations, request.object, findings, details)
+
+
+def _invalid(request: Request, errors: Sequence[LabelError]) -> Decision:
+    """The answer to a Namespace with labels that cannot be."""
+    causes = [{"reason": "FieldValueInvalid", "message": error.text, "field": error.field} for error in errors]
+    details = {"name": request.name, "kind": request.kind.kind, "causes": causes}
+    message = f"{request.kind.kind} {quoted(request.name)} is invalid: {aggregate(errors)}"
+    return _denied(request, 422, "Invalid", message, details)
