@@ -40,7 +40,7 @@ from .answers import MINOR, Answer, Example, answer, checked, difference
 HERE = Path(__file__).parent
 GRAVE = ("verdict", "value", "cost")
 BATCH = 1000
-TWISTED = 0.25
+TWISTED = 0.12
 OF_OTHER_MINORS = 0.1
 OTHER_MINORS = (31, 34)  # lists of several types are refused by another step before 1.29, which this cel-go has not
 NEWER = re.compile("unwrap|first|last|Selector|%")  # what this cel-go has, or does otherwise, in these minors, too
