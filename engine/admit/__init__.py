@@ -6,10 +6,11 @@
 | cel/ | CEL, of use without the rest: an expression in, a Python function out |
 | admission/ | AdmissionReview v1 in and out: Request, Decision, Finding, JSON Patch; kind to resource |
 | kubernetes/ | what an API server knows of its kinds: types, defaults, schemas, structured merge, policies in order |
-| rules/ | what people write: YAML with positions, the model, settings, lowering to plain CEL |
+| rules/ | what people write: YAML with positions, the model, settings, lowering to plain CEL; VAP and MAP read |
 | plan/ | what is left to do when a request comes: matching, simplified and shared expressions, functions |
-| engine | a request in, a Decision out; failurePolicy and validationActions in one place |
+| engine/ | a request in, a Decision out; failurePolicy and validationActions in one place |
 | library, loading | the bundled policies; documents in, engine out: `admit.load` |
+| podsecurity/ | Pod Security Admission: its levels, and the controller that labels steer |
 | testing, explain | the rule tests; what a rule says and becomes |
 | webhook/, cli/ | the server; the command |
 
@@ -22,7 +23,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from admit import cel
+    from admit import cel, podsecurity
     from admit.admission import Decision, Finding, Request
     from admit.cel.library.authorization import Attributes, Verdict
     from admit.engine import Engine
@@ -46,6 +47,7 @@ __all__ = [
     "cel",
     "load",
     "normalise",
+    "podsecurity",
 ]
 
 _HOMES = {
@@ -60,8 +62,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when they are first used: `import admit` costs nothing."""
-    if name == "cel":
-        return import_module("admit.cel")
+    if name in ("cel", "podsecurity"):
+        return import_module(f"admit.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'admit' has no attribute {name!r}")

@@ -1,4 +1,12 @@
-"""The engine: a request in, a Decision out. The one place where failurePolicy and validationActions are applied."""
+"""The engine: a request in, a Decision out. The one place where failurePolicy and validationActions are applied.
+
+| module | what it is |
+| --- | --- |
+| case, tally | one request under decision; what the bindings come to, and the Decision made of it |
+| own | policies of ours: what they write, and what they find |
+| upstream, validating, mutating | the API server's policies: what they match, and with what; VAP; MAP |
+| authorizer | whom a request speaks for, and that each thing is asked once |
+"""
 
 from __future__ import annotations
 
@@ -12,12 +20,13 @@ from typing import Any, Literal, TypeAlias
 
 from admit.admission import Decision, Request, envelope, from_manifest, read
 from admit.admission.kinds import Kind, defined
-from admit.cel.env import AUTHORIZER, admission, parse_version
+from admit.cel.env import AUTHORIZER, NEWEST, admission, parse_version
 from admit.cel.library.authorization import Authorize, Authorizer, request_resource
 from admit.cel.values import Value
 from admit.engine import validating
 from admit.engine.authorizer import once, unavailable, user
 from admit.engine.case import Case
+from admit.engine.controller import Controller
 from admit.engine.mutating import Mutating
 from admit.engine.own import Own
 from admit.errors import UsageError
@@ -51,7 +60,8 @@ class Engine:
     """A rule set in force; immutable, and safe to share between threads.
 
     `policies` are those in force; `namespaces` and `params` the objects that rules may look at besides; `authorizer`
-    answers what they ask of it, each question once a request.
+    answers what they ask of it, each question once a request; `controller` judges beside them, where no single binding
+    is asked.
     """
 
     bounds: tuple[Bound, ...]
@@ -61,6 +71,7 @@ class Engine:
     namespaces: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     clock: Clock = now
     authorizer: Authorize = unavailable
+    controller: Controller | None = None
     _routes: dict[tuple[Any, ...], _Linked] = field(default_factory=dict, init=False, repr=False)
     _composed: dict[tuple[str, str], Composed] = field(default_factory=dict, init=False, repr=False)
 
@@ -141,10 +152,10 @@ class Engine:
         mutating = route == "mutate"
         judge = linked.quiet if mutating else linked.holds
         if linked.settled and judge.plain and judge.fused(request.object, request.old_object):
-            return Decision(request, object=request.object)
+            return linked.unobjected(request, deadline)
         scope = self._scope(request, linked.uses)
         if linked.settled and not judge.plain and judge(scope):
-            return Decision(request, object=request.object)
+            return linked.unobjected(request, deadline)
         return self._decided(Case(self, request, linked.plan.route, scope, deadline), linked, mutating)
 
     def _decided(self, case: Case, linked: _Linked, mutating: bool) -> Decision:
@@ -160,6 +171,8 @@ class Engine:
                             Own(case, group, runners).mutate()
             upstream.reinvoke()
         if not case.tally.denials:
+            if linked.controller is not None:
+                case.tally.take(linked.controller.answer(case.current, case.deadline))
             for group, runners in linked.telling:
                 if group.native:
                     validating.judge(case, group, runners[0])
@@ -174,7 +187,7 @@ class Engine:
             return None
         key = asked.gvr, asked.subResource or "", asked.operation, not asked.namespace, binding
         linked = self._routes.get(key)
-        if linked is None or not linked.settled:
+        if linked is None or not linked.settled or linked.controller is not None:
             return None
         judge = linked.quiet if route == "mutate" else linked.holds
         if not judge.plain:
@@ -185,6 +198,8 @@ class Engine:
     def warm(self, seconds: float = 5.0) -> None:
         """Plans what concerns pods and workloads, for about so long at most, so that no first request has to wait."""
         end = time.monotonic() + seconds
+        if self.controller is not None:
+            self.controller.warm()
         for operation in ("CREATE", "UPDATE"):
             for kind in WORKLOADS:
                 if time.monotonic() < end:
@@ -254,6 +269,13 @@ class _Linked:
     quiet: Judge
     settled: bool
     uses: frozenset[str]
+    controller: Controller | None  # if it is concerned
+
+    def unobjected(self, request: Request, deadline: float | None) -> Decision:
+        """The decision on a request that the rules have nothing to say of."""
+        if self.controller is not None:
+            return self.controller.answer(request, deadline)
+        return Decision(request, object=request.object)
 
     @classmethod
     def of(cls, engine: Engine, route: Route, binding: str | None) -> _Linked:
@@ -268,11 +290,13 @@ class _Linked:
         writing = ((group, tuple(r for r in its if r.writes)) for group, its in runners if mutates(group.bound))
         telling = ((group, tuple(r for r in its if r.tells)) for group, its in runners)
         holds, quiet = judges(plan, within)
+        newest = admission(f"1.{NEWEST}")  # whose functions messages have
         messages = {
-            group.bound.binding.name: Expression(group.bound.message, within, {}, ("settings", "findings"))
+            group.bound.binding.name: Expression(group.bound.message, newest, {}, ("settings", "findings"))
             for group in plan.groups
             if group.bound.message is not None
         }
+        controller = engine.controller
         return cls(
             plan,
             tuple(each for each in writing if each[1]),
@@ -282,6 +306,7 @@ class _Linked:
             quiet,
             all(group.settled for group in plan.groups),
             frozenset().union(*map(_uses, plan.groups)),
+            controller if controller is not None and binding is None and controller.concerns(route) else None,
         )
 
 

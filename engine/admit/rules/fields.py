@@ -243,6 +243,9 @@ POLICY_SPEC = Record(
         "policies": Field(
             ListOf(Name(), at_least=1, unique="."), "Of a profile: its policies, instead of rules of its own."
         ),
+        "unless": Field(
+            MapOf(Cel()), "Of a profile: CEL about the settings, by policy; where it is true, that policy is left out."
+        ),
         "messageExpression": Field(Cel(), "Of a profile: one message of all its findings, where it denies."),
     },
 )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
-from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Select
+from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Node, Select, children
 from admit.cel.ast import Literal as Constant
 from admit.cel.check import check
-from admit.cel.env import AUTHORIZER, JSON_PATCH, NEWEST, OBJECT, Declarations, admission
-from admit.cel.library import functions
+from admit.cel.env import AUTHORIZER, JSON_PATCH, NEW_IN_OLDEST, NEWEST, OBJECT, Declarations, admission, declarations
+from admit.cel.evaluate import evaluate
+from admit.cel.library import Overload, functions
 from admit.cel.types import (
     BOOL,
     BYTES,
@@ -27,7 +28,7 @@ from admit.cel.types import (
     list_of,
     map_of,
 )
-from admit.errors import CompileError, Fault
+from admit.errors import CompileError, EvaluationError, Fault
 from admit.rules import model
 from admit.rules.names import free, fresh, substitute
 from admit.rules.paths import POINTED, Elements, Path, elements_of, path_of, value_path
@@ -147,15 +148,51 @@ def lower(binding: model.Binding, policies: Mapping[str, model.Policy], kubernet
     faults: list[Fault] = []
     lowered = []
     variables = {name for _, member in members(policy, policies) for name in member.loop_variables}
+    left_out = tuple(_left_out(policy, binding, policies, kubernetes, faults))
     for prefix, member in members(policy, policies):
+        if prefix.startswith(left_out):
+            continue
         settings = settings_of(policy, binding.settings, policies, prefix)
         lowered.append(_Lowering(member, binding, prefix, settings, kubernetes, faults, variables).result())
     settings = settings_of(policy, binding.settings, policies, "")
     message = policy.message_expression
     if message is not None:
         scope = admission(kubernetes, also={"settings": DYN, "findings": FINDINGS})
-        message = _checked(message, scope, faults, STRING)
+        message = _checked(message, replace(scope, functions=_of_messages()), faults, STRING)
     return Bound(binding, tuple(lowered), settings, message), list(dict.fromkeys(faults))
+
+
+def _left_out(
+    policy: model.Policy,
+    binding: model.Binding,
+    policies: Mapping[str, model.Policy],
+    kubernetes: str,
+    faults: list[Fault],
+    prefix: str = "",
+) -> Iterator[str]:
+    """The prefixes of the members that a profile leaves out under these settings."""
+    scope = declarations(kubernetes, {"settings": DYN}, oldest=NEW_IN_OLDEST)
+    settings = settings_of(policies[binding.policy.name], binding.settings, policies, prefix)
+    for member in policy.policies:
+        inner = f"{prefix}{member.name}/"
+        condition = policy.unless.get(member.name)
+        if condition is not None:
+            found: list[Fault] = []
+            checked = _checked(condition, scope, found)
+            if not found and checked.type not in (BOOL, DYN):
+                found.append(_no_bool(checked))
+            try:
+                if not found and evaluate(check(_truth(checked), scope), {"settings": settings}, scope):
+                    yield inner
+            except EvaluationError as error:
+                found.append(Fault(str(error), error.span or condition.span))
+            faults += found
+        yield from _left_out(policies[member.name], binding, policies, kubernetes, faults, inner)
+
+
+def _of_messages() -> Mapping[str, tuple[Overload, ...]]:
+    """What messages may call: the functions of the newest Kubernetes, whatever the version, and some of our own."""
+    return functions(NEWEST, messages=True)
 
 
 def combined(loops: Iterable[Loop | model.Each], element: Expr, span: Span) -> Expr:
@@ -203,8 +240,12 @@ class _Lowering:
     def result(self) -> Lowered:
         types: dict[str, Type] = {}
         variables = []
+        deciding = self.deciding()
         for variable in self.policy.variables:
-            checked = self.check(variable.expression, self.scope(types))
+            scope = self.scope(types)
+            if variable.name not in deciding:
+                scope = replace(scope, functions=_of_messages())
+            checked = self.check(variable.expression, scope)
             types[variable.name] = checked.type or DYN
             variables.append(replace(variable, expression=checked))
         scope, conditions = self.scope(types), self.scope(None)
@@ -229,6 +270,16 @@ class _Lowering:
             ),
         )
 
+    def deciding(self) -> set[str]:
+        """The variables that something else than messages uses."""
+        pending = [*_deciding((self.policy, self.binding.exceptions))]
+        used: set[str] = set()
+        while pending:
+            new = _variables(pending.pop()) - used
+            used |= new
+            pending += (self.variables[name] for name in new if name in self.variables)
+        return used
+
     def scope(self, variables: dict[str, Type] | None) -> Declarations:
         """What expressions may mention; None for `variables` in matchConditions, which have none."""
         also = {"settings": DYN}
@@ -249,9 +300,9 @@ class _Lowering:
         return replace(scope, variables={**scope.variables, "today": STRING})
 
     def saying(self, scope: Declarations) -> Declarations:
-        """What a message may mention: functions of the newest Kubernetes in every version, and no authorizer."""
+        """What a message may mention: functions of its own, and no authorizer."""
         variables = {name: type_ for name, type_ in scope.variables.items() if name not in AUTHORIZER}
-        return replace(scope, functions=functions(NEWEST), variables=variables)
+        return replace(scope, functions=_of_messages(), variables=variables)
 
     def check(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
         return _checked(node, scope, self.faults, result)
@@ -406,6 +457,27 @@ class _Lowering:
         return _call(
             node.span, "format", ListExpr((node,), span=node.span), target=Constant("string", "%s", span=node.span)
         )
+
+
+def _deciding(written: object) -> Iterator[Expr]:
+    """The expressions of a policy but for its messages, and but for its variables by themselves."""
+    match written:
+        case Node():
+            yield written  # type: ignore[misc]
+        case model.Variable() | model.Template():
+            pass
+        case tuple():
+            for item in written:
+                yield from _deciding(item)
+        case model.Written():
+            for field in fields(written):
+                if field.name != "message_expression":
+                    yield from _deciding(getattr(written, field.name))
+
+
+def _variables(node: Expr) -> set[str]:
+    own = {node.field} if isinstance(node, Select) and node.operand == Ident("variables") else set()
+    return own.union(*map(_variables, children(node)))
 
 
 def _no_bool(checked: Expr) -> Fault:

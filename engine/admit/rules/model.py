@@ -218,6 +218,7 @@ class Policy(Written):
     failure_policy: FailurePolicy = "Fail"
     param_kind: ParamKind | None = None
     policies: tuple[Reference, ...] = ()
+    unless: Mapping[str, Expr] = field(default_factory=dict)  # of a profile: where true, that member is left out
     message_expression: Expr | None = None
     kind: PolicyKind = "Policy"
     reinvocation_policy: Literal["Never", "IfNeeded"] = "Never"

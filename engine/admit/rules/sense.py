@@ -27,6 +27,8 @@ RULE_FIELDS = (
     "paramKind",
 )
 
+PROFILE_FIELDS = ("messageExpression", "unless")
+
 
 def policy_faults(policy: Policy, document: Document) -> Iterator[Fault]:
     """What is wrong with a policy by itself."""
@@ -35,9 +37,15 @@ def policy_faults(policy: Policy, document: Document) -> Iterator[Fault]:
         for name in RULE_FIELDS:
             if name in spec:
                 yield Fault(f"a profile has `policies`, not {name}", document.span(("spec", name), key=True))
+        known = [member.name for member in policy.policies]
+        for name in policy.unless:
+            if name not in known:
+                said = f"{name!r} is none of the policies{near(name, known)}"
+                yield Fault(said, document.span(("spec", "unless", name), key=True))
         return
-    if policy.message_expression is not None:
-        yield Fault("only a profile has a messageExpression", document.span(("spec", "messageExpression"), key=True))
+    for name in PROFILE_FIELDS:
+        if name in spec:
+            yield Fault(f"only a profile has {name}", document.span(("spec", name), key=True))
     if not any(spec.get(name) for name in ("validations", "mutations", "auditAnnotations", "policies")):
         wanted = "validations, mutations, auditAnnotations, or the policies of a profile"
         yield Fault(f"expected {wanted}", document.span(("spec",), key=True))

@@ -96,14 +96,14 @@ def overload(
 
 @lru_cache
 def functions(
-    kubernetes: int | None, patches: bool = False, libraries: frozenset[str] = frozenset()
+    kubernetes: int | None, patches: bool = False, libraries: frozenset[str] = frozenset(), messages: bool = False
 ) -> Mapping[str, tuple[Overload, ...]]:
     """What a program may call: in a Kubernetes minor, or (None) in the CEL specification's environment.
 
     `patches`: with the functions that only the expressions of mutations have; `libraries`: with those of these
-    EXTENSIONS, which the specification's environment has not by itself.
+    EXTENSIONS, which the specification's environment has not by itself; `messages`: with those that no API server has.
     """
-    hidden = set() if patches else {"jsonpatch"}
+    hidden = {name for name, wanted in (("jsonpatch", patches), ("messages", messages)) if not wanted}
     if kubernetes is None:
         hidden |= EXTENSIONS - libraries
     known = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from admit.cel.ast import Expr, ListExpr, MapExpr
@@ -13,7 +13,7 @@ from admit.cel.library import overload
 from admit.cel.regex import encoded
 from admit.cel.types import Kind, Type
 from admit.cel.values import Duration, Map, Timestamp, Uint, Value, bounded, display, format_double, type_of
-from admit.errors import EvaluationError
+from admit.errors import EvaluationError, UsageError
 
 
 @overload(
@@ -68,6 +68,57 @@ def format_with_spaces(text: str, args: Sequence[Value]) -> str:
 def format_plainly(text: str, args: Sequence[Value]) -> str:
     """The text with each clause (%s %d %f %e %b %o %x %X) replaced by what the list has for it, in order."""
     return _expanded(text, len(args), lambda clause, precision, at: _plainly(clause, precision, args[at]), most=_MOST)
+
+
+AMERICAN = "en_US"
+"""The locale of every API server."""
+_MARKS = {
+    "comma": str.maketrans({",": ".", ".": ","}),
+    "dot": str.maketrans({",": ".", ".": ",", "×": "·"}),
+    "space": str.maketrans({",": "\xa0", ".": ","}),
+    "apostrophe": str.maketrans({",": "’", "×": "·"}),
+}
+"""What takes the place of American marks in what %f and %e give."""
+_LOCALES = {
+    **dict.fromkeys(("da_DK", "es_ES", "id_ID", "it_IT", "nl_NL", "pt_BR", "ro_RO", "tr_TR", "vi_VN"), "comma"),
+    **dict.fromkeys(("de_AT", "de_DE"), "dot"),
+    **dict.fromkeys(("bg_BG", "cs_CZ", "fr_CA", "fr_CH", "fr_FR", "hu_HU", "pl_PL", "pt_PT"), "space"),
+    "de_CH": "apostrophe",
+}
+FORMATS = ("string_format", *(f"string_format_{marks}" for marks in _MARKS))
+"""The ids of all overloads of `format`: the first, and those of other locales, which no checker finds by itself."""
+
+
+def localised(locale: str) -> str:
+    """The id of the overload of `format` that writes numbers as there. Raises UsageError."""
+    if locale == AMERICAN:
+        return FORMATS[0]
+    if locale not in _LOCALES:
+        raise UsageError(f"unknown locale {locale!r}: expected {AMERICAN}, {', '.join(sorted(_LOCALES))}")
+    return f"{FORMATS[0]}_{_LOCALES[locale]}"
+
+
+def _formatter(table: Mapping[int, str], space: str) -> Callable[[str, Sequence[Value]], str]:
+    def localised_format(text: str, args: Sequence[Value]) -> str:
+        def formatted(clause: str, precision: int, at: int) -> str:
+            made = _formatted(clause, precision, args[at], space)
+            return made.translate(table) if clause in "fe" else made
+
+        return _expanded(text, len(args), formatted)
+
+    return bounded(localised_format)
+
+
+for _id, _table in zip(FORMATS[1:], _MARKS.values(), strict=True):
+    for _space, _since, _until in (("", 33, None), ("\u202f", 29, 33)):
+        overload(
+            "string.format(list(dyn)) -> string",
+            id=_id,
+            library="strings_before_4",
+            since=_since,
+            until=_until,
+            declared=False,
+        )(_formatter(_table, _space))
 
 
 def check_format(text: str, args: Sequence[Expr], plain: bool) -> None:
@@ -307,8 +358,14 @@ def _text(value: bytes) -> str:
         raise _failure(f'could not convert argument "{invalid}" to string') from None
 
 
+@overload(
+    "strings.goQuote(string) -> string",
+    r"""strings.goQuote('a\u007f\u00a0é"') == '"a\\x7f\\u00a0é\\""'""",
+    id="strings_go_quote",
+    library="messages",
+)
 def quoted(text: str) -> str:
-    """The text as Go's %q has it."""
+    """The text as Go's %q has it; `strings.quote`, which every API server has, escapes less."""
     return f'"{"".join(map(_escaped, text))}"'
 
 
