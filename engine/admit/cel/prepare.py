@@ -67,7 +67,7 @@ def _constant(node: Expr, constants: Mapping[int, Value], kubernetes: int | None
             return dispatch(operation(function, node.overloads), known, kubernetes)
         case ListExpr(optional=frozenset()) if ABSENT not in known:
             return known
-        case MapExpr() if ABSENT not in known:
+        case MapExpr(entries=entries) if ABSENT not in known and not any(entry.optional for entry in entries):
             with suppress(EvaluationError):
                 return make_map(zip(known[::2], known[1::2], strict=True), strict=False)
     return ABSENT
