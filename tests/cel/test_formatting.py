@@ -6,10 +6,14 @@ import math
 
 import pytest
 
+from admit.cel.check import check
+from admit.cel.env import declarations
+from admit.cel.evaluate import evaluate
 from admit.cel.library import dispatch
+from admit.cel.link import parse_in
 from admit.cel.types import INT
 from admit.cel.values import NONE, Duration, Timestamp, Uint, Value, make_map
-from admit.errors import EvaluationError
+from admit.errors import EvaluationError, UsageError
 
 UNPARSED = "could not parse formatting clause"
 PRECISION = f"{UNPARSED}: error while parsing precision"
@@ -63,3 +67,27 @@ def test_format(text: str, args: list[Value], expected: str) -> None:
     except EvaluationError as error:
         result = str(error)
     assert result == expected
+
+
+# Of each kind of marks; from cel-go with golang.org/x/text
+LOCALES = [
+    ("en_US", "-1,234,567.891 1,234.5 -1.052500×10⁰³ ∞ NaN"),
+    ("nl_NL", "-1.234.567,891 1.234,5 -1,052500×10⁰³ ∞ NaN"),
+    ("de_AT", "-1.234.567,891 1.234,5 -1,052500·10⁰³ ∞ NaN"),
+    ("fr_FR", "-1\xa0234\xa0567,891 1\xa0234,5 -1,052500×10⁰³ ∞ NaN"),
+    ("de_CH", "-1’234’567.891 1’234.5 -1.052500·10⁰³ ∞ NaN"),
+]
+
+
+@pytest.mark.parametrize("locale, expected", LOCALES)
+def test_locale(locale: str, expected: str) -> None:
+    text = "'%.3f %.1f %e %f %s'.format([-1234567.8915, 1234.5, -1052.5, double('Infinity'), 'NaN'])"
+    within = declarations("1.33", locale=locale)
+    assert evaluate(check(parse_in(within, text), within), {}, within) == expected
+
+
+def test_locales_refused() -> None:
+    with pytest.raises(UsageError, match="unknown locale 'xx_YY': expected en_US, bg_BG"):
+        declarations("1.28", locale="xx_YY")
+    with pytest.raises(UsageError, match="the specification's language has no locales"):
+        declarations(None, locale="fr_FR")

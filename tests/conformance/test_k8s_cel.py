@@ -86,6 +86,8 @@ def _declarations(case: Case) -> Declarations:
         options = {**options, "container": variables.pop("$container")}
     if name == "strings" and "expect" in case and "reverse" not in case["expr"]:
         options = {"kubernetes": "1.37"}  # where places beyond the text are none, as in cel-go, but there is no reverse
+    if case.get("locale", "*") != "*":
+        options = {**options, "locale": case["locale"]}
     within = declarations(variables=variables, **options)
     return replace(within, functions=_without_optionals(within.functions)) if name == "lists" else within
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from admit.cel import library
 from admit.cel.library import Overload
+from admit.cel.library.formatting import AMERICAN, localised
 from admit.cel.messages import MESSAGES, NULL_VALUE, TYPES
 from admit.cel.types import (
     ANY,
@@ -179,12 +180,14 @@ def declarations(
     container: str = "",
     patches: bool = False,
     libraries: Iterable[str] = (),
+    locale: str = AMERICAN,
     oldest: int = OLDEST,
 ) -> Declarations:
     """The declarations of a preset: `kubernetes="1.36"`, or None for the language of the CEL specification.
 
     Types of variables may be given in CEL's notation. `libraries`: those of library.EXTENSIONS that the language of
-    the specification is to have, too. Raises UsageError.
+    the specification is to have, too. `locale` is that of `format`, which no API server lets one choose. Raises
+    UsageError.
     """
     minor = None if kubernetes is None else parse_version(kubernetes, oldest)
     extensions = frozenset(libraries)
@@ -193,6 +196,14 @@ def declarations(
     if unknown := sorted(extensions - library.EXTENSIONS):
         raise UsageError(f"unknown library {unknown[0]!r}: expected {' or '.join(sorted(library.EXTENSIONS))}")
     functions = library.functions(minor, patches, extensions)
+    if locale != AMERICAN:
+        if minor is None:
+            raise UsageError("the specification's language has no locales")
+        id = localised(locale)
+        functions = {
+            name: tuple(replace(o, id=id) for o in overloads) if name == "format" else overloads
+            for name, overloads in functions.items()
+        }
     if minor is None:  # the specification orders numbers of different types only where a type is dyn
         functions = {name: tuple(o for o in overloads if not _crosses(o)) for name, overloads in functions.items()}
     types = types or {}

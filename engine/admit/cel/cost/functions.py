@@ -339,7 +339,7 @@ _CEL_GO: Mapping[str, Rule] = {
     "string_to_bytes": _encode,
     "bytes_to_string": _decode,
     "strings_quote": _quote,
-    "string_format": _traverse(0),
+    "format": _traverse(0),
     "list_slice": _slice,
     "lists_range": _range,
     "list_reverse": _reverse,

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from admit.cel.ast import Call
 from admit.cel.cost.bounds import PATTERN, TRAVERSAL
 from admit.cel.cost.model import CostModel
+from admit.cel.library.formatting import FORMATS
 from admit.cel.values import Exclusive, Map, Optional, Value
 
 Price: TypeAlias = Callable[[Sequence[Value], Value], int]
@@ -118,7 +119,7 @@ _STANDARD: Mapping[str, _Sum] = {
     **{f"{order}_{type}": _least for order in _ORDERS for type in ("string", "bytes")},
     **dict.fromkeys(("add_string", "add_bytes"), _both),
     **dict.fromkeys(("starts_with_string", "ends_with_string"), _first),
-    **dict.fromkeys(("string_to_bytes", "bytes_to_string", "strings_quote", "string_format"), _first),
+    **dict.fromkeys(("string_to_bytes", "bytes_to_string", "strings_quote", *FORMATS), _first),
     "in_list": lambda sizes: sizes[1],
     "contains_string": _contains,
     "matches_string": _matches,
