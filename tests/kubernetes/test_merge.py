@@ -261,6 +261,11 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         {},
         UNFIT + "no corresponding type for /v1, Kind=Pods",
     ),
+    (
+        {"apiVersion": "autoscaling/v1", "kind": "Scale"},
+        {"spec": {"replicas": 1}},
+        UNFIT + "no corresponding type for autoscaling/v1, Kind=Scale",
+    ),
 ]
 
 

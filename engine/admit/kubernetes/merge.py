@@ -19,6 +19,13 @@ from admit.kubernetes.structure import Form, Structure, structure
 
 ABSENT: Any = type("Absent", (), {})()
 
+UNPUBLISHED = {
+    ("autoscaling", "v1", "Scale"),
+    ("policy", "v1", "Eviction"),
+    ("authentication.k8s.io", "v1", "TokenRequest"),
+}
+"""Kinds that are subresources of other groups' alone: an API server's schemas of their own group have them not."""
+
 
 @bounded
 def merge(document: Mapping[str, Any], configuration: Struct | Mapping[str, Any], schemas: Schemas) -> dict[str, Any]:
@@ -27,7 +34,7 @@ def merge(document: Mapping[str, Any], configuration: Struct | Mapping[str, Any]
     Of a kind in a version of a group of which no kind is known it raises StatusError.
     """
     kind = kind_of(document)
-    schema = schemas.of(kind)
+    schema = schemas.of(kind) if kind not in UNPUBLISHED else None
     if schema is None and not schemas.serves(kind.group, kind.version):
         delay = "There can be a delay between when CustomResourceDefinitions are created and when they are available."
         raise StatusError(f"Resource kind {kind} not found. {delay}", 503)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from admit.cel.ast import Expr, Ident, Select, children, rebuild
+from admit.cel.ast import Expr
 from admit.cel.count import Plan, plan
 from admit.cel.emit import UNBOUND
 from admit.cel.env import Declarations
-from admit.cel.fold import literal
-from admit.cel.types import BOOL, Type
 from admit.cel.values import ABSENT, Map, Value
 from admit.errors import EvaluationError
 from admit.plan.validating import Outcome, text_of
@@ -31,7 +29,7 @@ class Composed:
     def planned(self, expr: Expr) -> Plan:
         known = self._plans.get(id(expr))
         if known is None:
-            known = self._plans[id(expr)] = expr, plan(_present(expr), self.within)
+            known = self._plans[id(expr)] = expr, plan(expr, self.within)
         return known[1]
 
     def evaluate(
@@ -91,11 +89,3 @@ class _Variables(Map):
         if isinstance(found, EvaluationError):
             raise EvaluationError(str(found), found.span)
         return found
-
-
-def _present(node: Expr) -> Expr:
-    """With `has(variables.x)` as what it is: true, whatever becomes of the variable."""
-    match node:
-        case Select(operand=Ident(type=Type(name="kubernetes.variables")), test=True):
-            return literal(True, node.span, BOOL)
-    return rebuild(node, _present) if any(True for _ in children(node)) else node

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 
-from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, Literal, OptMap, Select, children, rebuild
+from admit.cel.ast import (
+    Bind,
+    Call,
+    Comprehension,
+    Entry,
+    Expr,
+    Ident,
+    Literal,
+    MapExpr,
+    OptMap,
+    Select,
+    children,
+    rebuild,
+)
 from admit.cel.env import Declarations
 from admit.cel.fold import computed, fold, fold_node, literal
-from admit.cel.types import BOOL
+from admit.cel.types import BOOL, DYN, STRING, map_of
 from admit.rules.names import bound_by, free, parts, substitute
 
 LONGEST_UNROLLED = 16
 """Elements of a constant list; a longer one is looped over."""
+
+MOST_UNROLLED = 1000
+"""Nodes that an unrolled loop may come to; loops over constants in one another would double and redouble."""
 
 
 def simplify(
@@ -30,9 +46,11 @@ def _named(node: Expr, operation: str, variables: Mapping[str, Expr], shadowed: 
         case Select(operand=Ident(name="request"), field="operation", test=test) if "request" not in shadowed:
             return literal(True if test else operation, node.span, node.type)
         case Select(operand=Ident(name="variables"), field=field, test=test) if "variables" not in shadowed:
-            if test:
-                return literal(True, node.span, node.type)
-            return replace(variables[field], span=node.span)
+            value = replace(variables[field], span=node.span)
+            if not test or isinstance(value, Literal):
+                return literal(True, node.span, node.type) if test else value
+            alone = MapExpr((Entry(literal(field, node.span), value),), span=node.span, type=map_of(STRING, DYN))
+            return replace(node, operand=alone)  # it is there, unless it fails
         case Comprehension() | Bind() | OptMap():
             outer, inner = parts(node)
             inside = shadowed.union(bound_by(node))
@@ -52,7 +70,7 @@ def unrolled(node: Expr, within: Declarations) -> Expr:
             var=var,
             condition=condition,
             var2=None,
-        ) if condition is not None and condition.type == BOOL and len(items) <= LONGEST_UNROLLED:
+        ) if condition is not None and condition.type == BOOL and _unrolls(items, condition):
             operator = "_&&_" if macro == "all" else "_||_"
             terms = [fold(substitute(condition, {var: literal(item, node.span)}), within) for item in items]
             empty: Expr = Literal("bool", macro == "all", span=node.span, type=BOOL)
@@ -63,6 +81,14 @@ def unrolled(node: Expr, within: Declarations) -> Expr:
             return computed(node, within)
         case _:
             return fold_node(node, within)
+
+
+def _unrolls(items: Sequence[object], condition: Expr) -> bool:
+    return len(items) <= LONGEST_UNROLLED and len(items) * _nodes(condition) <= MOST_UNROLLED
+
+
+def _nodes(node: Expr) -> int:
+    return 1 + sum(map(_nodes, children(node)))
 
 
 def _is_plain(node: Comprehension) -> bool:
