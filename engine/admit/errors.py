@@ -9,7 +9,7 @@
     └── UsageError              a flag, a path or an argument of a call that is not possible
 
 A `Fault` is no exception: one thing that an author can mend, with its place. What a request causes while it is
-decided becomes a finding through `failurePolicy`, in engine.py.
+decided becomes a finding through `failurePolicy`, in engine/.
 """
 
 from __future__ import annotations

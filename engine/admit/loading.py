@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ from admit.rules.fields import API_VERSION
 from admit.rules.lower import Bound, lower
 from admit.rules.model import Policy, PolicyKind, RuleSet
 from admit.rules.sense import unanswered
-from admit.rules.yaml import Document, document_of, read
+from admit.rules.yaml import Document, document_of, listed, read
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -88,7 +89,9 @@ def check(
     )
     if advice:
         faults += _too_new(rule_set, wrong, kubernetes)
-        faults += (fault for policy in rule_set.policies.values() for fault in _type_faults(policy, engine))
+        broken = {fault.span.source for fault in wrong if not fault.warning}
+        untyped = (fault for policy in rule_set.policies.values() for fault in _type_faults(policy, engine))
+        faults += (fault for fault in untyped if fault.span.source not in broken)
     return engine, list(dict.fromkeys(faults))
 
 
@@ -176,7 +179,7 @@ def missing_bindings(documents: Iterable[Document]) -> list[dict[str, Any]]:
     """A binding for each of the API server's policies that none of the documents binds."""
     policies: dict[tuple[PolicyKind, str], None] = {}
     bound: set[tuple[PolicyKind, str]] = set()
-    for document in documents:
+    for document in chain.from_iterable(map(listed, documents)):
         match document.value:
             case {"kind": str(written), "spec": {"policyName": str(name)}} if written in upstream.KINDS:
                 bound.add((upstream.KINDS[written], name))

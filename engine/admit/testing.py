@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from admit.rules.model import Reference
 from admit.rules.paths import path_of
 from admit.rules.read import Reader
 from admit.rules.shapes import Choice, Data, Field, Flag, Form, ListOf, MapOf, Name, Record, Settings, Text
-from admit.rules.yaml import Document, read
+from admit.rules.yaml import Document, listed, read
 from admit.source import Span
 
 SUFFIX = ".test.yaml"
@@ -410,7 +410,7 @@ class _Around:
             file = next(self._files, None)
             if file is None:
                 return None
-            for document in _read(file):
+            for document in chain.from_iterable(map(listed, _read(file))):
                 match document.value:
                     case {"kind": str(found), "metadata": {"name": str(called)}}:
                         self._known.setdefault((found, called), document)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from admit.errors import RuleSetError
 from admit.rules import yaml as reading
 from admit.rules.scalars import json_number
-from admit.rules.yaml import MAX_DEPTH, document_of, dump, load, read
+from admit.rules.yaml import MAX_DEPTH, document_of, dump, listed, load, read
 
 VALUES = [
     ("", []),
@@ -191,6 +191,18 @@ def test_dump(value: Any, text: str) -> None:
 def test_document_of() -> None:
     document = document_of({"spec": {"expression": "object.a"}}, "<policy>")
     assert document.span(["spec", "expression"]).place == "<policy>:2:15"
+
+
+def test_listed() -> None:
+    text = "kind: PodList\napiVersion: v1\nitems:\n- {a: 1}\n- {kind: List, items: [{kind: B}, 1]}\n"
+    found = [*listed(read(text)[0])]
+    pod = {"apiVersion": "v1", "kind": "Pod", "a": 1}
+    assert [each.value for each in found] == [pod, {"apiVersion": "v1", "kind": "B"}, 1]
+    assert [each.span().text for each in found] == ["{a: 1}", "{kind: B}", "1"]
+    assert found[0].span(["a"]).text == "1"
+    for alone in ("kind: AllowList\nmetadata: {name: a}\nitems: [b]\n", "kind: Pod\nitems: []\n", "1\n"):
+        (document,) = read(alone)
+        assert [*listed(document)] == [document]
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"])) | st.text(" -:#'\"\n\t\\|>%@`!&*?{}[],ay1.~é\u2028\x85\r")

@@ -14,7 +14,7 @@ from admit.rules.profiles import members, settings_of
 from admit.rules.read import INVALID, Reader, near
 from admit.rules.schema import validate
 from admit.rules.sense import binding_faults, exception_faults, policy_faults
-from admit.rules.yaml import Document
+from admit.rules.yaml import Document, listed
 
 NOT_READ = {
     "policies.kubewarden.io": (
@@ -31,7 +31,8 @@ def load(documents: Iterable[Document], library: Mapping[str, Policy] | None = N
     """The rule set, of what is sound in it, and every fault. `library` has the bundled policies by their paths."""
     contents = _Contents(library or {})
     for document in documents:
-        contents.take(document)
+        for each in listed(document):
+            contents.take(each)
     return contents.rule_set(), list(dict.fromkeys(contents.faults))
 
 

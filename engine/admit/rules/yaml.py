@@ -65,6 +65,21 @@ class Document:
         return Source(node.value, self.source.name, self.source, starts or (start,), exact=starts is not None)
 
 
+def listed(document: Document) -> Iterator[Document]:
+    """The documents that a List holds, as `kubectl get -o yaml` writes one; the document itself, if it is none."""
+    match document.value:
+        case {"metadata": {"name": _}}:  # an object of a kind that is called so
+            yield document
+        case {"kind": str(kind), "items": [*items]} if kind.endswith("List"):
+            nodes, _ = _find(document.node, ("items",))
+            head = {"apiVersion": document.value.get("apiVersion"), "kind": kind.removesuffix("List")}
+            for item, node in zip(items, nodes.value, strict=True):
+                value = {**head, **item} if isinstance(item, dict) else item
+                yield from listed(Document(value, document.source, node))
+        case _:
+            yield document
+
+
 def read(text: str | bytes, name: str = "<input>") -> list[Document]:
     """The documents of a text, but the empty ones. Raises RuleSetError with all that is wrong with it."""
     source = _source(text, name)
