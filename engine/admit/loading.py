@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +16,10 @@ from admit.engine.authorizer import unavailable
 from admit.errors import Fault, RuleSetError, UsageError
 from admit.kubernetes.typecheck import warnings as type_warnings
 from admit.library import Library
+from admit.podsecurity import configuration, evaluate
+from admit.podsecurity.cluster import Known
+from admit.podsecurity.controller import Controller
+from admit.podsecurity.metrics import Counters
 from admit.rules import load as rules
 from admit.rules import upstream
 from admit.rules.fields import API_VERSION
@@ -78,14 +82,17 @@ def check(
         faults += (fault for each in (*rule_set.policies.values(), *rule_set.bindings) for fault in unanswered(each))
     data = [*rule_set.data, *map(native, params)]
     known = [*data, *map(native, namespaces)]
+    by_name = {name: item for item in known if (name := _namespace_name(item)) is not None}
+    controller = _pod_security(rule_set.pod_security, Known(by_name, known), parse_version(kubernetes), faults)
     engine = Engine(
         tuple(bounds),
         kubernetes,
         tuple({binding.policy.key: rule_set.policies[binding.policy.key] for binding in rule_set.bindings}.values()),
         tuple(data),
-        {name: item for item in known if (name := _namespace_name(item)) is not None},
+        by_name,
         clock,
         authorizer or unavailable,
+        controller,
     )
     if advice:
         faults += _too_new(rule_set, wrong, kubernetes)
@@ -125,6 +132,17 @@ def _too_new(rule_set: RuleSet, known: list[Fault], kubernetes: str) -> Iterator
         if not fault.warning and fault.span.source not in told:
             told.add(fault.span.source)
             yield Fault(f"{said}: {fault.message}", fault.span, warning=True)
+
+
+def _pod_security(documents: Sequence[Document], cluster: Known, newest: int, faults: list[Fault]) -> Controller | None:
+    """The controller that a configuration turns on, of which there may be one."""
+    if not documents:
+        return None
+    for document in documents[1:]:
+        faults.append(Fault(f"there are two documents of kind {configuration.KIND}", document.span(("kind",))))
+    read, wrong = configuration.parsed(documents[0])
+    faults += wrong
+    return None if read is None else Controller(read, cluster, evaluate, newest, Counters(newest))
 
 
 def _type_faults(policy: Policy, engine: Engine) -> Iterator[Fault]:

@@ -295,5 +295,8 @@ def _response(decision: Decision) -> Case:
     if decision.warnings:
         response["warnings"] = list(decision.warnings)
     if decision.audit_annotations:
-        response["auditAnnotations"] = dict(decision.audit_annotations)
+        annotations = decision.audit_annotations.items()
+        response["auditAnnotations"] = {
+            key.removeprefix("pod-security.kubernetes.io/"): text for key, text in annotations
+        }
     return response

@@ -39,13 +39,15 @@ class Case:
 
     def matches(self, limits: MatchResources) -> bool:
         """Whether the request, with its object as it is now, matches as it is."""
-        return matched(limits, self.route, self._asked(), self.engine.namespace_labels) is not None
+        return matched(limits, self.route, self.current, self.engine.namespace_labels) is not None
 
     def matched(self, limits: MatchResources) -> Matched | None:
         """What the request, with its object as it is now, matches as, be it in another version."""
-        return matched(limits, self.route, self._asked(), self.engine.namespace_labels, self.engine.equivalents)
+        return matched(limits, self.route, self.current, self.engine.namespace_labels, self.engine.equivalents)
 
-    def _asked(self) -> Request:
+    @property
+    def current(self) -> Request:
+        """The request about the object as it is now."""
         object = self.scope["object"]
         return self.request if object is self.request.object else self.request.with_object(object)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ class Denial:
     text: str
     reason: str
     code: int
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -51,6 +52,15 @@ class Tally:
         cut = text.encode(errors="replace")[:LONGEST_ANNOTATION].decode(errors="ignore")
         self.annotations.setdefault(key, []).append(cut)
 
+    def take(self, decision: Decision) -> None:
+        """What a controller has decided."""
+        self.findings += decision.findings
+        self.warnings += decision.warnings
+        for key, text in decision.audit_annotations.items():
+            self.annotations.setdefault(key, []).append(text)
+        if not decision.allowed:
+            self.denials.append(Denial(decision.message, decision.reason, decision.code, decision.details))
+
     def decision(self, request: Request, object: Any, minor: int) -> Decision:
         """The first denial speaks for all. `minor` is that of the cluster."""
         annotations = {key: ", ".join(dict.fromkeys(texts)) for key, texts in self.annotations.items()}
@@ -68,6 +78,7 @@ class Tally:
             annotations,
             object,
             tuple(self.findings),
+            denial.details,
         )
 
 

@@ -29,16 +29,15 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True)
 class Known:
-    """What is given in files; with `complete=False` there may be other namespaces, without labels."""
+    """What is given in files. Where nothing is said of the built-in namespaces, they have no labels."""
 
     namespaces: Mapping[str, Object]
     objects: Sequence[Object] = ()
-    complete: bool = True
 
     def namespace(self, name: str) -> Object:
         if name in self.namespaces:
             return self.namespaces[name]
-        if self.complete and name not in BUILT_IN:
+        if name not in BUILT_IN:
             raise ClusterError(f"namespaces {quoted(name)} not found")
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 

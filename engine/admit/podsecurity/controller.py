@@ -20,7 +20,7 @@ from admit.plan.match import Route
 from admit.podsecurity import existing
 from admit.podsecurity.cluster import Cluster, ClusterError, Object
 from admit.podsecurity.configuration import Configuration
-from admit.podsecurity.levels import PRIVILEGED, Standard
+from admit.podsecurity.levels import LEVELS, PRIVILEGED, Standard
 from admit.podsecurity.metrics import Recorder
 from admit.podsecurity.policy import MODES, PREFIX, LabelError, Mode, Policy, aggregate, policy_of
 from admit.podsecurity.profiles import Result
@@ -54,7 +54,7 @@ class Controller:
         return route.operation in ("CREATE", "UPDATE") and (route.group, route.resource) in RESOURCES
 
     def answer(self, request: Request, deadline: float | None = None) -> Decision:
-        """The decision; the keys of its audit annotations are bare, as those of the API server's library."""
+        """The decision; `deadline` is a time of the clock."""
         match request.resource[::2]:
             case "", "namespaces":
                 return self._namespace(request, deadline)
@@ -62,6 +62,10 @@ class Controller:
                 return self._pod(request)
             case _:
                 return self._pod_controller(request)
+
+    def warm(self) -> None:
+        for standard in (*map(Standard, LEVELS), *map(self.configuration.defaults.of, MODES)):
+            self._result(standard, {})
 
     def _namespace(self, request: Request, deadline: float | None) -> Decision:
         if request.request_sub_resource:
@@ -353,7 +357,11 @@ def _allowed(
     findings: tuple[Finding, ...] = (),
 ) -> Decision:
     return Decision(
-        request, warnings=tuple(warnings), audit_annotations=annotations, object=request.object, findings=findings
+        request,
+        warnings=tuple(warnings),
+        audit_annotations=_prefixed(annotations),
+        object=request.object,
+        findings=findings,
     )
 
 
@@ -366,7 +374,13 @@ def _denied(
     annotations: Mapping[str, str] = MappingProxyType({}),
     findings: tuple[Finding, ...] = (),
 ) -> Decision:
-    return Decision(request, False, message, code, reason, (), annotations, request.object, findings, details)
+    return Decision(
+        request, False, message, code, reason, (), _prefixed(annotations), request.object, findings, details
+    )
+
+
+def _prefixed(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {PREFIX + key: text for key, text in annotations.items()}
 
 
 def _invalid(request: Request, errors: Sequence[LabelError]) -> Decision:

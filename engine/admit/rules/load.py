@@ -23,8 +23,10 @@ NOT_READ = {
         "ClusterAdmissionPolicyGroup",
         "AdmissionPolicyGroup",
     ),
-    "pod-security.admission.config.k8s.io": ("PodSecurityConfiguration",),
 }
+
+POD_SECURITY = "pod-security.admission.config.k8s.io"
+"""The API group of what is read elsewhere."""
 
 
 def load(documents: Iterable[Document], library: Mapping[str, Policy] | None = None) -> tuple[RuleSet, list[Fault]]:
@@ -53,9 +55,13 @@ class _Contents:
     unsound: set[str] = field(default_factory=set)  # policies with faults: not in force, but not unknown either
     entries: list[tuple[Policy | Binding, Document]] = field(default_factory=list)
     data: list[Mapping[str, Any]] = field(default_factory=list)
+    pod_security: list[Document] = field(default_factory=list)
 
     def take(self, document: Document) -> None:
         faults: list[Fault] = []
+        if _group(document) == POD_SECURITY:
+            self.pod_security.append(document)
+            return
         content = _content(document, faults)
         self.faults += faults
         match content:
@@ -93,7 +99,7 @@ class _Contents:
             keys.add(binding.key)
             if self._fits(binding, document):
                 bindings.append(binding)
-        return RuleSet(self.policies, tuple(bindings), tuple(self.data))
+        return RuleSet(self.policies, tuple(bindings), tuple(self.data), tuple(self.pod_security))
 
     def _find(self, wanted: Reference) -> Policy | None:
         """The policy, of the rule set or else of the library."""
@@ -179,6 +185,14 @@ def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapp
     policy = _policy(name, written["spec"], document)
     faults += policy_faults(policy, document)
     return policy
+
+
+def _group(document: Document) -> str:
+    match document.value:
+        case {"apiVersion": str(version), "kind": str()}:
+            return version.partition("/")[0]
+        case _:
+            return ""
 
 
 def _policy(name: str, spec: dict[str, Any], document: Document) -> Policy:

@@ -12,6 +12,7 @@ from admit.source import UNKNOWN, Span
 
 if TYPE_CHECKING:
     from admit.rules.schema import Schema
+    from admit.rules.yaml import Document
 
 Severity: TypeAlias = Literal["low", "medium", "high", "critical"]
 FailurePolicy: TypeAlias = Literal["Fail", "Ignore"]
@@ -281,3 +282,4 @@ class RuleSet:
     policies: Mapping[str, Policy]
     bindings: tuple[Binding, ...]
     data: tuple[Mapping[str, Any], ...] = ()
+    pod_security: tuple[Document, ...] = ()  # configurations, as they are written
