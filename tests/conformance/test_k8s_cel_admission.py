@@ -9,14 +9,18 @@ from typing import Any, TypeAlias
 import pytest
 
 from admit.cel import Program
+from admit.cel.ast import Expr
 from admit.cel.check import check
 from admit.cel.cost import LIMIT
 from admit.cel.env import Declarations, admission
 from admit.cel.evaluate import evaluate
 from admit.cel.library.authorization import Attributes, Authorizer, User, Verdict, request_resource
 from admit.cel.link import link, parse_in
+from admit.cel.types import DYN
 from admit.cel.values import Value, decode, encode
 from admit.errors import CompileError, EvaluationError
+from admit.plan.composed import Composed
+from admit.plan.validating import BUDGET
 
 Case: TypeAlias = dict[str, Any]
 
@@ -39,6 +43,10 @@ def expressions(document: Mapping[str, Any]) -> Iterator[Case]:
 
 def budgets(document: Mapping[str, Any]) -> Iterator[Case]:
     yield from document["cost_budget"]
+
+
+def compositions(document: Mapping[str, Any]) -> Iterator[Case]:
+    yield from document["composition"]
 
 
 def is_limited(case: Case) -> bool:
@@ -78,6 +86,25 @@ def test_budgets(case: Case) -> None:
     assert expected.get("some_result_error_contains", "") in errors
     if "remaining_budget" in expected:
         assert left == int(expected["remaining_budget"])
+
+
+@pytest.mark.cases("k8s-cel/admission_condition.json", rows=compositions)
+def test_variables(case: Case) -> None:
+    _verify(case, lambda: _composed(case))
+
+
+def _composed(case: Case) -> Value:
+    """The value of an expression over variables, within a budget."""
+    within, variables = admission("1.37", variables={}), dict[str, Expr]()
+    for variable in case["variables"]:
+        variables[variable["name"]] = check(parse_in(within, variable["expression"]), within)
+        within = admission("1.37", variables={name: expr.type or DYN for name, expr in variables.items()})
+    expression = check(parse_in(within, case["expr"]), within)
+    scope = {name: case.get(name) for name in ("object", "oldObject", "request")}
+    (outcome,), _ = Composed(variables, within).evaluate([expression], scope, int(case.get("budget", BUDGET)))
+    if isinstance(outcome, EvaluationError):
+        raise outcome
+    return outcome
 
 
 def _program(text: str, case: Case) -> Program:
