@@ -103,8 +103,8 @@ OBJECTS: list[dict[str, Any]] = [{}, {"a": 1}, {"a": "a"}, {"a": ["a", "b"]}, {"
 def test_same_value(text: str, object_: dict[str, Any]) -> None:
     """The value, or that there is none, is that of the expression as it is written."""
     known = {"object": object_, "oldObject": None, "request": {"operation": "CREATE"}, "settings": SETTINGS}
-    whole = check(parse(text), WITHIN)
-    assert valued(simplified(text), {"object": object_, "b/variables.x": 5}) == valued(whole, {**known, "variables": {"x": 5, "one": 1}})
+    whole = valued(check(parse(text), WITHIN), {**known, "variables": {"x": 5, "one": 1}})
+    assert valued(simplified(text), {"object": object_, "b/variables.x": 5}) == whole
 
 
 def valued(node: Expr, variables: dict[str, Any]) -> Any:
