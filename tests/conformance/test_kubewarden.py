@@ -20,11 +20,14 @@ POLICIES = (
     "allowed-fsgroups-psp",
     "allowed-proc-mount-types-psp",
     "flexvolume-drivers-psp",
+    "hostpaths-psp",
     "apparmor-psp",
     "pod-privileged",
     "readonly-root-filesystem-psp",
     "seccomp-psp",
     "selinux-psp",
+    "sysctl-psp",
+    "volumes-psp",
 )
 
 
