@@ -42,14 +42,22 @@ def load(
     kubernetes: str = f"1.{NEWEST}",
     clock: Clock = now,
     authorizer: Authorize | None = None,
+    all_namespaces: bool = False,
 ) -> Engine:
     """The engine of a rule set: files, folders (their files in the order of their paths) and documents.
 
     `kubernetes` is the version whose CEL it speaks; `authorizer` answers for rules that ask whether somebody may do
-    something. Raises RuleSetError with every fault of the rule set, UsageError for a path or version that there is not.
+    something; with `all_namespaces` Pod Security takes those that are not given to be there, without labels. Raises
+    RuleSetError with every fault of the rule set, UsageError for a path or version that there is not.
     """
     engine, faults = check(
-        documents, params=params, namespaces=namespaces, kubernetes=kubernetes, clock=clock, authorizer=authorizer
+        documents,
+        params=params,
+        namespaces=namespaces,
+        kubernetes=kubernetes,
+        clock=clock,
+        authorizer=authorizer,
+        all_namespaces=all_namespaces,
     )
     errors = [fault for fault in faults if not fault.warning]
     if errors:
@@ -65,6 +73,7 @@ def check(
     kubernetes: str = f"1.{NEWEST}",
     clock: Clock = now,
     authorizer: Authorize | None = None,
+    all_namespaces: bool = False,
     advice: bool = False,
 ) -> tuple[Engine, list[Fault]]:
     """The engine of what is sound in a rule set, and every fault and warning. Raises UsageError.
@@ -83,7 +92,8 @@ def check(
     data = [*rule_set.data, *map(native, params)]
     known = [*data, *map(native, namespaces)]
     by_name = {name: item for item in known if (name := _namespace_name(item)) is not None}
-    controller = _pod_security(rule_set.pod_security, Known(by_name, known), parse_version(kubernetes), faults)
+    cluster = Known(by_name, known, all_namespaces)
+    controller = _pod_security(rule_set.pod_security, cluster, parse_version(kubernetes), faults)
     engine = Engine(
         tuple(bounds),
         kubernetes,

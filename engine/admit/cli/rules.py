@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,19 @@ from admit.engine import Engine
 from admit.errors import RuleSetError, UsageError
 from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of, missing_bindings
+from admit.podsecurity import configuration
+from admit.podsecurity.levels import LATEST, LEVELS, PRIVILEGED, VERSION_EXPECTED, Standard, is_level, is_version
 from admit.rules.read import near
 from admit.rules.yaml import Document, read
 
 KUBERNETES = click.option(
     "--kubernetes", metavar="VERSION", default=f"1.{NEWEST}", show_default=True, help="The version whose CEL is spoken."
+)
+
+POD_SECURITY = click.option(
+    "--pod-security",
+    metavar="LEVEL|FILE",
+    help="Pod Security Admission too: a level such as restricted:v1.31, or a PodSecurityConfiguration.",
 )
 
 
@@ -32,16 +40,28 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def engine_of(
-    rules: Sequence[str], kubernetes: str, settings: Mapping[str, Any] | None = None, all_bound: bool = False
+    rules: Sequence[str],
+    kubernetes: str,
+    settings: Mapping[str, Any] | None = None,
+    all_bound: bool = False,
+    pod_security: str | None = None,
+    namespaces: Iterable[Mapping[str, Any]] | None = None,
 ) -> Engine:
     """The engine of the rules; their warnings are printed. With `all_bound`, each of the API server's policies is in
-    force, if need be by a binding made up. Raises RuleSetError, UsageError."""
+    force, if need be by a binding made up. `namespaces` are given where there may be others. Raises RuleSetError,
+    UsageError."""
+    if not rules and pod_security is None:
+        raise UsageError("rules are needed, or --pod-security")
     documents = given(rules, settings)
+    if pod_security is not None:
+        documents.append(configuration_of(pod_security))
     if all_bound:
         documents += missing_bindings(
             document for rule in rules if rule not in Library() for document in documents_of(path_of(rule))
         )
-    engine, faults = check(documents, kubernetes=kubernetes)
+    engine, faults = check(
+        documents, kubernetes=kubernetes, namespaces=namespaces or (), all_namespaces=namespaces is not None
+    )
     errors = [fault for fault in faults if not fault.warning]
     if errors:
         raise RuleSetError(errors)
@@ -72,6 +92,22 @@ def given(rules: Sequence[str], settings: Mapping[str, Any] | None = None) -> li
         counts = " and ".join(f"{len(names)} {kind}" for kind, names in kinds.items())
         raise UsageError(f"settings are for one policy without a binding, but {path} has {counts}")
     return [path, binding_of(kinds["Policy"][0], settings)]
+
+
+def configuration_of(pod_security: str) -> Document:
+    """The PodSecurityConfiguration of a level for all namespaces, or in a file. Raises RuleSetError, UsageError."""
+    level, colon, version = pod_security.partition(":")
+    if is_level(level):
+        if colon and not is_version(version):
+            raise UsageError(f"--pod-security {pod_security}: the version {VERSION_EXPECTED}")
+        return configuration.document_for(Standard(level, version if colon else LATEST))
+    path = Path(pod_security)
+    if not path.is_file():
+        levels = ", ".join(LEVELS)
+        raise UsageError(f"--pod-security {pod_security}: expected {levels}, with :v1.N or without, or a file")
+    content = content_of(path)
+    configuration.read(content, str(path))
+    return next(iter(read(content, str(path))), configuration.document_for(PRIVILEGED))
 
 
 def path_of(rule: str) -> Path:

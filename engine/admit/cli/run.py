@@ -13,7 +13,7 @@ import orjson
 from admit.admission import Decision
 from admit.cli.files import content_of, values_of
 from admit.cli.output import OUTPUT, Form, show_data
-from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
+from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, with_settings
 from admit.engine import Engine
 from admit.engine.tally import AUDIT_KEY
 from admit.errors import RequestError, UsageError
@@ -23,11 +23,12 @@ from admit.loading import files_of
 
 
 @click.command("run")
-@click.argument("policies", metavar="POLICY...", nargs=-1, required=True)
+@click.argument("policies", metavar="[POLICY]...", nargs=-1)
 @click.option("--request", "-r", "request", metavar="FILE", help="An AdmissionReview or AdmissionRequest; - is stdin.")
 @click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
 @click.option("--as-is", is_flag=True, help="Judge manifests as they are, without what an API server fills in.")
 @with_settings
+@POD_SECURITY
 @KUBERNETES
 @OUTPUT
 @click.pass_context
@@ -39,6 +40,7 @@ def command(
     as_is: bool,
     settings_json: str | None,
     settings_path: Path | None,
+    pod_security: str | None,
     kubernetes: str,
     form: Form | None,
 ) -> None:
@@ -50,9 +52,12 @@ def command(
     """
     if (request is None) == (not manifests):
         raise UsageError("either a request (-r) or manifests (-f) are needed")
-    engine = engine_of(policies, kubernetes, settings_from(settings_json, settings_path))
+    items = list(_manifests(manifests))
+    settings = settings_from(settings_json, settings_path)
+    namespaces = [item for _, item in items if _is_namespace(item)]
+    engine = engine_of(policies, kubernetes, settings, pod_security=pod_security, namespaces=namespaces)
     denied = False
-    decisions = [engine.review(content_of(request))] if request is not None else _decisions(engine, manifests, as_is)
+    decisions = [engine.review(content_of(request))] if request is not None else _decisions(engine, items, as_is)
     for i, decision in enumerate(decisions):
         denied = denied or not decision.allowed
         if (form or ("json" if request is not None else "text")) == "text":
@@ -62,14 +67,28 @@ def command(
     ctx.exit(1 if denied else 0)
 
 
-def _decisions(engine: Engine, paths: Sequence[str], as_is: bool) -> Iterator[Decision]:
+def _manifests(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """All manifests, each with the name of its file."""
     for path in paths:
         for file in [path] if path == "-" else files_of(Path(path)):
             for item in _items(values_of(content_of(file), str(file))):
-                try:
-                    yield engine.decide(item if as_is else _admitted(item, str(file)))
-                except RequestError as error:
-                    raise RequestError(f"{file}: {error}") from None
+                yield str(file), item
+
+
+def _is_namespace(item: Any) -> bool:
+    match item:
+        case {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": str()}}:
+            return True
+        case _:
+            return False
+
+
+def _decisions(engine: Engine, manifests: Iterable[tuple[str, Any]], as_is: bool) -> Iterator[Decision]:
+    for file, item in manifests:
+        try:
+            yield engine.decide(item if as_is else _admitted(item, file))
+        except RequestError as error:
+            raise RequestError(f"{file}: {error}") from None
 
 
 def _admitted(item: Any, file: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from admit.cli.rules import KUBERNETES, engine_of
+from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of
 from admit.webhook import Configuration
 from admit.webhook import serve as serve_webhook
 
@@ -41,16 +41,17 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("serve")
-@click.argument("rules", metavar="RULES...", nargs=-1, required=True)
+@click.argument("rules", metavar="[RULES]...", nargs=-1)
 @configured
+@POD_SECURITY
 @KUBERNETES
-def command(rules: tuple[str, ...], kubernetes: str, **options: Any) -> None:
+def command(rules: tuple[str, ...], pod_security: str | None, kubernetes: str, **options: Any) -> None:
     """Serve rules as an admission webhook, until SIGTERM or SIGINT.
 
     RULES are folders, rule files and names of policies of the library. Each option can be given in the environment
     too: ADMIT_SERVE_PORT for --port.
     """
     configuration = Configuration(**options)
-    engine = engine_of(rules, kubernetes)
+    engine = engine_of(rules, kubernetes, pod_security=pod_security)
     engine.warm()
     serve_webhook(engine, configuration, click.echo)

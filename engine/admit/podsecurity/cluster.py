@@ -29,15 +29,17 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True)
 class Known:
-    """What is given in files. Where nothing is said of the built-in namespaces, they have no labels."""
+    """What is given in files. Namespaces that nothing is said of have no labels, if there are such: `all_exist`, or
+    they are built in."""
 
     namespaces: Mapping[str, Object]
     objects: Sequence[Object] = ()
+    all_exist: bool = False
 
     def namespace(self, name: str) -> Object:
         if name in self.namespaces:
             return self.namespaces[name]
-        if name not in BUILT_IN:
+        if not self.all_exist and name not in BUILT_IN:
             raise ClusterError(f"namespaces {quoted(name)} not found")
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
