@@ -17,7 +17,7 @@ from admit.cel.emit.bounds import MOST_WORK, most_work
 from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
 from admit.cel.emit.names import Numbering, Renamer
 from admit.cel.emit.native import NATIVE, may_be_exclusive
-from admit.cel.library import dispatcher, operation, result_of
+from admit.cel.library import dispatcher, implementation, operation, result_of
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import Kind, Type
 from admit.cel.values import Optional
@@ -85,6 +85,10 @@ class Emitter:
     def when(self, node: Expr, exit: Exit) -> None:
         """... the condition is false; the exit is taken where it is true."""
         self._settle(node, False, exit)
+
+    def where(self, condition: Expr, body: Callable[[], None]) -> None:
+        """What `body` emits is done where the condition is true."""
+        self._branch(condition, body, lambda: None)
 
     def _settle(self, node: Expr, wanted: bool, exit: Exit) -> None:
         """... the condition is as wanted."""
@@ -302,8 +306,8 @@ class Emitter:
         self.frame.loops -= 1
         self._element = outer
         inner = inner or statements("pass", span)
-        if source.literal is None and not _is_part(range_, outer):
-            source = self._bounded(source, inner, span)
+        if (source.literal is None or self.frame.loops) and not _is_part(range_, outer):
+            source = self._bounded(source, inner, range_.span)
         template = "for item in source:\n inner\nelse:\n orelse" if orelse else "for item in source:\n inner"
         self.frame.emit(template, span, item=item, source=source.code, inner=inner, orelse=orelse)
 
@@ -330,8 +334,9 @@ class Emitter:
 
     def _iterable(self, node: Expr) -> Py:
         """A list, or a dict for its keys."""
-        if isinstance(node, Call) and node.function == "_+_":
-            return self._concatenation(node)
+        stands_for = self._prepared.get(node.name, node) if isinstance(node, Ident) else node
+        if isinstance(stands_for, Call) and stands_for.function == "_+_":
+            return self._concatenation(stands_for)
         source = self.operand(node)
         if self.frame.kind(source) == "list":
             return source
@@ -585,7 +590,11 @@ class Emitter:
             native = native if self.frame.kind(operands[0]) in _GUARDED else None  # of the type that the checker saw
         made = None if native is None else native(self.frame, span, operands)
         if made is None:
-            called = dispatcher(operation(node.function, node.overloads), self.kubernetes)
+            if node.function in _OF_LISTS and len(operands) == 1:
+                operands = (self.frame.guard(operands[0], span, "list"),)
+                called = implementation(node.function, self.kubernetes)
+            else:
+                called = dispatcher(operation(node.function, node.overloads), self.kubernetes)
             call = self.frame.helper(called, _word(node.function))
             code = quote("call()", span, call=call)
             assert isinstance(code, ast.Call)
@@ -609,6 +618,8 @@ class Emitter:
 _CONVERSIONS = {"string", "duration", "timestamp"}
 _TYPED = {"_+_", "_-_", "_*_", "_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "@in", *_CONVERSIONS}
 _GUARDED = ("int", "float", "str")
+_OF_LISTS = ("distinct", "flatten", "sort")
+"""Functions whose overloads for one operand are one, which errs for every list that none of them takes."""
 
 
 def _word(function: str) -> str:
