@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from admit.cel.check import check
 from admit.cel.emit import SURPRISES
-from admit.cel.link import Environment
+from admit.cel.env import declarations
+from admit.cel.link import Environment, link, parse_in
 from admit.errors import EvaluationError
 
 VARIABLES = {"object": "dyn", "i": "int", "d": "double", "s": "string", "b": "bool", "l": "list(int)"}
@@ -97,6 +99,18 @@ def test_a_variable_may_be_named_like_anything(name: str) -> None:
 def test_any_size_that_parses_will_do(expression: str) -> None:
     program = KUBERNETES.compile(expression)
     assert program(object={f"f{n}": n for n in range(300)}, i=1, d=1.0, s="", b=True, l=[1]) is True
+
+
+def test_a_sum_of_lists_is_one_behind_a_variable_too() -> None:
+    within = declarations("1.36", {"object": "dyn", "v": "dyn"})
+    total = check(parse_in(within, "object.a + object.?b.orValue([])"), within)
+    expr = check(parse_in(within, "v.all(x, x > 1) && v.exists(x, x > 2)"), within)
+    program = link(expr, ("object",), within, definitions={"v": total})
+    assert program.code.text.count(" + ") == 1
+    assert "call(" not in program.code.text
+    assert program(object={"a": [2], "b": [3]}) is True
+    with pytest.raises(EvaluationError, match=r"^no such key: a$"):
+        program(object={"b": [3]})
 
 
 def test_surprises_hide_no_fault_of_ours() -> None:
