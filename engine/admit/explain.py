@@ -112,7 +112,7 @@ def _routes_of(rule: model.ResourceRule) -> Iterator[Route]:
         known = of_resource(group, resource)
         namespaced = rule.scope != "Cluster" if known is None else known.namespaced
         yield Route(
-            group, version, resource, subresource.replace("*", "status"), operation.replace("*", "CREATE"), namespaced
+            group, version, resource, subresource.replace("*", ""), operation.replace("*", "CREATE"), namespaced
         )
 
 
