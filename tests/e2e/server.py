@@ -1,0 +1,158 @@
+"""kube-apiserver with etcd inside it: built from the Go module proxy, run on loopback, and spoken to by plain HTTPS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+import platformdirs
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+Object: TypeAlias = dict[str, Any]
+
+SOURCE = Path(__file__).parent / "apiserver"
+VERSION = "1.36.3"
+TOKEN = "e2e"
+READY_WITHIN = 120  # seconds
+
+AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}
+
+
+def go() -> str | None:
+    """The command of Go, if it is installed."""
+    return shutil.which("go", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/local/go/bin")
+
+
+def build() -> Path:
+    """The server's binary; takes minutes once, then seconds."""
+    command = go()
+    assert command is not None
+    target = platformdirs.user_cache_path("admit") / "e2e" / "apiserver"
+    major, minor, _ = VERSION.split(".")
+    version = {"gitVersion": f"v{VERSION}", "gitMajor": major, "gitMinor": minor}
+    flags = " ".join(f"-X k8s.io/component-base/version.{name}={text}" for name, text in version.items())
+    subprocess.run(
+        [command, "build", "-trimpath", "-ldflags", f"-s -w {flags}", "-o", target, "."], cwd=SOURCE, check=True
+    )
+    return target
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A client of a server that runs; nobody else speaks to it."""
+
+    client: httpx.Client
+    audit_log: Path
+    _plurals: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
+
+    def path(self, object: Mapping[str, Any], *more: str, named: bool = True) -> str:
+        """Where an object lives; `more`: a subresource."""
+        version, metadata = object["apiVersion"], object["metadata"]
+        plural, namespaced = self._resource(version, object["kind"])
+        parts = ["apis" if "/" in version else "api", version]
+        if namespaced:
+            parts += ["namespaces", metadata.get("namespace", "default")]
+        return "/" + "/".join([*parts, plural, *([metadata["name"]] if named else ()), *more])
+
+    def _resource(self, version: str, kind: str) -> tuple[str, bool]:
+        """The plural of a kind, and whether it is namespaced, as discovery tells."""
+        if (version, kind) not in self._plurals:
+            found = self.client.get(f"/apis/{version}" if "/" in version else f"/api/{version}").raise_for_status()
+            for each in found.json()["resources"]:
+                if "/" not in each["name"]:
+                    self._plurals[version, each["kind"]] = each["name"], each["namespaced"]
+        return self._plurals[version, kind]
+
+    def is_namespaced(self, object: Mapping[str, Any]) -> bool:
+        return self._resource(object["apiVersion"], object["kind"])[1]
+
+    def create(self, object: Mapping[str, Any]) -> Object:
+        """The object as it is stored. Raises AssertionError with the server's words where it is refused."""
+        answer = self.client.post(self.path(object, named=False), json=object)
+        assert answer.is_success, f"{object['kind']} {object['metadata']['name']}: {answer.json()['message']}"
+        created: Object = answer.json()
+        return created
+
+    def delete(self, object: Mapping[str, Any]) -> None:
+        self.client.delete(self.path(object)).raise_for_status()
+
+    def annotations(self, audit_id: str) -> dict[str, str]:
+        """What policies have noted of a request in the audit log."""
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            for line in reversed(self.audit_log.read_text().splitlines()):
+                event = json.loads(line)
+                if event["auditID"] == audit_id and event["stage"] == "ResponseComplete":
+                    noted: dict[str, str] = event.get("annotations", {})
+                    return noted
+            time.sleep(0.05)
+        raise TimeoutError(f"nothing in the audit log about {audit_id}")
+
+
+@contextmanager
+def running(binary: Path, folder: Path) -> Iterator[Server]:
+    """A server with an empty cluster, in an empty folder, until the end of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    (folder / "service-accounts.key").write_bytes(pem)
+    (folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
+    (folder / "audit.yaml").write_text(json.dumps(AUDIT_POLICY))
+    flags = {
+        "secure-port": port,
+        "bind-address": "127.0.0.1",
+        "cert-dir": folder / "certificates",
+        "service-account-key-file": folder / "service-accounts.key",
+        "service-account-signing-key-file": folder / "service-accounts.key",
+        "service-account-issuer": "https://e2e",
+        "token-auth-file": folder / "tokens.csv",
+        "authorization-mode": "RBAC",
+        "service-cluster-ip-range": "10.0.0.0/24",
+        "allow-privileged": "true",
+        "disable-admission-plugins": "ServiceAccount",
+        "audit-policy-file": folder / "audit.yaml",
+        "audit-log-path": folder / "audit.log",
+    }
+    arguments = [str(folder / "etcd"), *(f"--{name}={value}" for name, value in flags.items())]
+    with (folder / "log").open("wb") as log, subprocess.Popen([binary, *arguments], stdout=log, stderr=log) as process:
+        try:
+            _wait(port, process, folder)
+            context = ssl.create_default_context(cafile=str(folder / "certificates" / "apiserver.crt"))
+            with httpx.Client(
+                base_url=f"https://127.0.0.1:{port}",
+                headers={"Authorization": f"Bearer {TOKEN}"},
+                verify=context,
+                timeout=30,
+            ) as client:
+                while not client.get("/readyz").is_success:
+                    time.sleep(0.2)
+                yield Server(client, folder / "audit.log")
+        finally:
+            process.terminate()
+
+
+def _wait(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Until the port is open. Raises RuntimeError with the end of the log where that will not be."""
+    until = time.monotonic() + READY_WITHIN
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"no server: {(folder / 'log').read_text(errors='replace')[-3000:]}")
