@@ -102,7 +102,7 @@ FLAGS = [
     ("1.29", {"homogeneous", "checked_literals"}),
     ("1.31", {"homogeneous", "checked_literals"}),
     ("1.32", {"homogeneous", "checked_literals", "two_variables"}),
-    ("1.37", {"homogeneous", "checked_literals", "two_variables"}),
+    ("1.37", {"homogeneous", "checked_literals", "two_variables", "backquotes"}),
 ]
 ALL_FLAGS = set().union(*(flags for _, flags in FLAGS))
 

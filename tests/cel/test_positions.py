@@ -26,7 +26,7 @@ ENVIRONMENT = Environment("1.36", {"object": "dyn"})
     "field, operation, expected",
     [
         ("block", "LOAD_METHOD", {"c.image.startsWith('é')"}),
-        ("block", "COMPARE_OP", {"c.size < 5"}),
+        ("block", "COMPARE_OP", {"object.spec.containers", "c.size < 5"}),  # how many there are
         ("block", "BINARY_SUBSCR", {"object.spec", "object.spec.containers", "c.image", "c.size"}),
         ("line", "COMPARE_OP", {"object.labels['ü'] == 'é'", "object.count > 3"}),
     ],

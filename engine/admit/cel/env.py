@@ -100,8 +100,8 @@ class Declarations:
 
     @property
     def backquotes(self) -> bool:
-        """Backquoted field names."""
-        return self.kubernetes is None
+        """Backquoted field names; since cel-go 0.29 nobody has to ask for them."""
+        return self.kubernetes is None or self.kubernetes >= _BACKQUOTES_SINCE
 
     @cached_property
     def names(self) -> Mapping[str, Type]:
@@ -168,6 +168,7 @@ _PATCH_FIELDS = {**dict.fromkeys(("op", "path", "from"), STRING), "value": DYN}
 TWO_VARIABLES_SINCE = 32
 SORT_BY_SINCE = 34
 _NET_SINCE = 30
+_BACKQUOTES_SINCE = 37
 _ORDER = ("_<_", "_<=_", "_>_", "_>=_")
 _NUMBERS = (INT, UINT, DOUBLE)
 
