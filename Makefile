@@ -10,7 +10,7 @@ SEED ?=
 .DELETE_ON_ERROR:
 
 help:  ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run  ## serve a few rules over HTTPS on loopback, post requests, compare the answers
 	@$(BIN)/python deploy/demo/run.py
