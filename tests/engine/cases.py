@@ -15,6 +15,7 @@ from admit.engine import Engine, validating
 from admit.plan.run import Runner
 
 HEAD = {"apiVersion": "admit.dev/v1"}
+POD_SECURITY = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}
 SCOPE = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE", "DELETE"]}
 RULES = ("validations", "mutations", "variables", "matchConditions", "auditAnnotations")
 RULES += ("failurePolicy", "settings", "paramKind")
@@ -37,6 +38,8 @@ def documents(case: dict[str, Any]) -> list[dict[str, Any]]:
     Each is bound by `NAME-b`, with the fields of its `binding`. A mutation is `apply: CEL` or `patch: CEL`.
     """
     found = [*upstream(case), *case.get("documents", ())]
+    if "podSecurity" in case:
+        found.append({**POD_SECURITY, **case["podSecurity"]})
     if "validations" in case or "mutations" in case or "auditAnnotations" in case:
         spec = {key: case[key] for key in (*RULES, "matchConstraints") if key in case}
         if "about" in case:

@@ -1,4 +1,4 @@
-"""Rules to decisions, sentence by sentence: the tables of decisions.yaml, patches.yaml and upstream.yaml."""
+"""Rules to decisions, sentence by sentence: the tables of this folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from admit.rules import yaml
 
 from .cases import engine_of, in_full, outcome, request_of, to_the_letter
 
-TABLES = ("decisions.yaml", "patches.yaml", "upstream.yaml")
+TABLES = ("decisions.yaml", "patches.yaml", "pod-security.yaml", "upstream.yaml")
 CASES = [case for table in TABLES for case in yaml.load((Path(__file__).parent / table).read_text())[0]]
 
 
