@@ -3,6 +3,7 @@
 | module | what it is |
 | --- | --- |
 | types, decode, defaults | the fields of built-in kinds; objects read and written; what is filled in |
+| fitting | whether an object has the JSON types of its kind, at a glance |
 | normalise | a manifest brought to what admission sees of it |
 | validate | what is wrong with policies and their bindings, expressions apart |
 | schemas, structure | the OpenAPI schemas of kinds; how what they describe merges |

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from admit.admission import Action, Decision, Finding, Request
 from admit.cel.library.formatting import quoted
-from admit.kubernetes.decode import decode
+from admit.kubernetes.fitting import misfit
 from admit.kubernetes.types import of_kind
 from admit.plan.match import Route
 from admit.podsecurity import existing
@@ -290,8 +290,8 @@ def _decoded(object: Object, request: Request, which: str = "") -> tuple[str, st
     type = of_kind(*named)
     if type is None:
         cause = f"no kind {quoted(named[1])} is registered for version {quoted(named[0])}"
-    elif misfits := decode(object, type).misfits:
-        cause = str(misfits[0])
+    elif problem := misfit(object, type):
+        cause = str(problem)
     else:
         return named
     raise _Unreadable(f"failed to decode{which} object", cause)

@@ -1,0 +1,57 @@
+"""Whether an object has the JSON types that its kind demands, seen in a fraction of the time that decoding takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+
+from admit.kubernetes.decode import Problem, decode
+from admit.kubernetes.types import Type, type_of
+
+
+def misfit(object: Mapping[str, Any], type: Type) -> Problem | None:
+    """The first value of another type, which is what an API server tells of them."""
+    try:
+        msgspec.convert(object, _model(type.name))
+    except msgspec.ValidationError:  # or what a quick look does not settle, such as a quantity of an unusual form
+        return next(iter(decode(object, type).misfits), None)
+    return None
+
+
+@cache
+def _model(name: str) -> Any:
+    """A type for msgspec, which admits nothing that decoding does not."""
+    type = type_of(name)
+    match type.form:
+        case "struct":
+            fields = {f"f{i}": key for i, key in enumerate(type.fields)}
+            types = [_model(type.fields[key].type_name) for key in fields.values()]
+            declared = [(alias, model | None, None) for alias, model in zip(fields, types, strict=True)]
+            return msgspec.defstruct("Model", declared, rename=fields, gc=False)
+        case "list":
+            return list[_model(type.element_name) | None]  # type: ignore[misc]
+        case "map":
+            return dict[str, _model(type.element_name) | None]  # type: ignore[misc]
+        case "string" | "bytes" | "time":
+            return str
+        case "bool":
+            return bool
+        case "float":
+            return float
+        case "int" if type.name == "int64":
+            return int
+        case "int":
+            return _INT
+        case "int or string":
+            return _INT | str
+        case "quantity":
+            return _QUANTITY | int
+        case "any":
+            return Any
+
+
+_INT = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_QUANTITY = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,15}(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$")]
