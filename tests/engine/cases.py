@@ -107,7 +107,7 @@ def in_full(engine: Engine, request: Request, binding: str | None) -> Iterator[N
     """Nothing is taken as decided by the functions for whole routes and steps."""
     engine.answer(request, binding=binding)
     kept = dict(engine._routes)
-    engine._routes.update({key: replace(linked, settled=False) for key, linked in kept.items()})
+    engine._routes.update({key: replace(linked, settled=False, holds=lambda _: False) for key, linked in kept.items()})
     with (
         patch.object(Runner, "is_silent", lambda self, scope: False),
         patch.object(Runner, "is_idle", lambda self, scope: False),

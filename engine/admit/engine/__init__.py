@@ -173,7 +173,11 @@ class Engine:
         if not case.tally.denials:
             if linked.controller is not None:
                 case.tally.take(linked.controller.answer(case.current, case.deadline))
+            asked = linked.settled and not (mutating and linked.writing)  # and it said no, or we were not here
+            silent = not asked and linked.holds(case.scope)
             for group, runners in linked.telling:
+                if silent and group.settled:
+                    continue
                 if group.native:
                     validating.judge(case, group, runners[0])
                 elif _concerns(case, group):
