@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from admit.cel.env import NEWEST, admission
+from admit.cel.ast import Expr
+from admit.cel.env import NEWEST, Declarations, admission
+from admit.cel.link import Program, link
 from admit.errors import EvaluationError, RequestError, UsageError
 from admit.kubernetes.decode import decode
 from admit.kubernetes.types import of_kind
 from admit.library import Library
-from admit.plan.build import build
-from admit.plan.ir import PARAMETERS, Step
-from admit.plan.link import Expression, Judge, judges
+from admit.plan.build import TRUE, build
+from admit.plan.ir import Step
 from admit.plan.match import Route
+from admit.plan.sieve import sieve
 from admit.podsecurity.levels import LEVEL_EXPECTED, VERSION_EXPECTED, Level, Standard, is_level, is_version
 from admit.rules.lower import lower
 from admit.rules.model import Binding, Reference
@@ -75,6 +77,12 @@ def evaluate(level: str, version: str, pod: Mapping[str, Any]) -> Result:
         return profile.result(_decoded(pod))
 
 
+def checks(level: str, version: str) -> list[str]:
+    """The ids of the checks that a level has at a version, in their order. Raises UsageError."""
+    profile = _asked(level, version)
+    return [check.id for check in profile.checks] if profile is not None else []
+
+
 ALLOWED = Result()
 
 
@@ -99,46 +107,56 @@ class _Profile:
         binding = Binding(level, Reference(f"{FOLDER}/{level}"), settings={"version": version})
         bound, faults = lower(binding, Library(), KUBERNETES)
         assert not faults, faults
-        self._within = admission(KUBERNETES)
-        self._plan = build([bound], ROUTE, self._within)
-        self._holds, _ = judges(self._plan, self._within)
+        within = admission(KUBERNETES)
+        (group,) = build([bound], ROUTE, within).groups
+        steps = [step for step in group.steps if any(v.verdict != TRUE for v in step.lowered.validations)]
+        definitions = {name: expr for step in steps for name, expr in step.definitions.items()}
+        self.checks = [_Check(step, within) for step in steps]
+        self._sieve = sieve([step.holds for step in steps], definitions, within)
 
     def result(self, pod: Mapping[str, Any]) -> Result:
         """Raises EvaluationError, among others for nulls where a value should be."""
-        return ALLOWED if self._holds.fused(pod, None) else Result(tuple(self._failures(pod)))
-
-    def _failures(self, pod: Mapping[str, Any]) -> Iterator[Failure]:
-        for check in self._checks:
-            if not check.holds.fused(pod, None) and (failure := check.failure(pod)) is not None:
-                yield failure
-
-    @cached_property
-    def _checks(self) -> list[_Check]:
-        return [_Check(step, self._within) for group in self._plan.groups for step in group.steps]
+        failed = self._sieve(pod, None)
+        if failed == 0:
+            return ALLOWED
+        if failed is None:
+            return Result(tuple([check.failure(pod) for check in self.checks if check.fails(pod)]))
+        failures = []
+        while failed:
+            last = failed.bit_length() - 1
+            failures.append(self.checks[last].failure(pod))
+            failed -= 1 << last
+        return Result(tuple(failures[::-1]))
 
 
 class _Check:
-    """One policy of a profile; its messages are `REASON (DETAIL)`, or `REASON`."""
+    """One policy of a profile.
 
-    def __init__(self, step: Step, within: Any) -> None:
-        self._id = _id(step.lowered.policy.name)
-        self.holds = Judge((step.holds,), step.definitions, within, "holds")
-        self._validations = [
-            tuple(Expression(expr, within, step.definitions) for expr in (validation.verdict, validation.messages[0]))
-            for validation in step.lowered.validations
-        ]
+    INVARIANT: all its validations have one message, `REASON (DETAIL)` or `REASON`, about all that they find.
+    """
 
-    def failure(self, pod: Mapping[str, Any]) -> Failure | None:
-        """What the check finds after all; raises EvaluationError."""
-        scope = {**_NOTHING, "object": pod}
-        for verdict, message in self._validations:
-            if not verdict(scope):
-                reason, _, detail = message(scope).partition(" (")
-                return Failure(self._id, reason, detail[:-1])
-        return None
+    def __init__(self, step: Step, within: Declarations) -> None:
+        self.id = _id(step.lowered.policy.name)
+        self._step = step
+        self._within = within
 
+    def fails(self, pod: Mapping[str, Any]) -> bool:
+        return any(verdict(pod) is not True for verdict in self._verdicts)
 
-_NOTHING = dict.fromkeys(PARAMETERS)
+    def failure(self, pod: Mapping[str, Any]) -> Failure:
+        reason, _, detail = self._message(pod).partition(" (")
+        return Failure(self.id, reason, detail[:-1])
+
+    @cached_property
+    def _verdicts(self) -> list[Program]:
+        return [self._program(validation.verdict) for validation in self._step.lowered.validations]
+
+    @cached_property
+    def _message(self) -> Program:
+        return self._program(self._step.lowered.validations[0].messages[0])
+
+    def _program(self, expr: Expr) -> Program:
+        return link(expr, ("object",), self._within, definitions=self._step.definitions)
 
 
 def _id(policy: str) -> str:

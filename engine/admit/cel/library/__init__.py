@@ -135,6 +135,11 @@ def dispatcher(function: str, kubernetes: int | None = None) -> Callable[..., Va
     return call
 
 
+def implementation(function: str, kubernetes: int | None = None) -> Callable[..., Value]:
+    """What the overloads of a function call, if that is the same for all of them."""
+    return _known(kubernetes)[function][0].call
+
+
 def operation(function: str, overloads: Sequence[Overload]) -> str:
     """The function; or the id of the one overload that the checker left, which is called whatever the operands prove to
     be. Operators and the like go by their operands all the same.

@@ -19,6 +19,7 @@ from admit.errors import EvaluationError
 
 SINCE = 34  # the extension
 LONGEST_RANGE = 1_000_000
+TEXTS = frozenset((str,))
 SUMMABLE: dict[str, Value] = {"int": 0, "uint": Uint(0), "double": 0.0, DURATION.name: Duration(0)}
 COMPARABLE = ("int", "uint", "double", "bool", DURATION.name, TIMESTAMP.name, "string", "bytes")
 PLAIN = ("int", "uint", "bool", "string", "bytes")  # what is equal is the same, and Python's order is CEL's
@@ -210,7 +211,7 @@ def _shown(value: Value) -> str:
 @lists_overload("list(T).distinct() -> list(T)", id="distinct", declared=False)
 def distinct(items: list[Value]) -> list[Value]:
     """The items, each where it is first."""
-    if all(type(item) is str for item in items):
+    if TEXTS.issuperset(map(type, items)):
         return list(dict.fromkeys(items))
     found: list[Value] = []
     for item in items:
@@ -245,6 +246,8 @@ def reverse(items: list[Value]) -> list[Value]:
 
 def sort(items: list[Value]) -> list[Value]:
     """The items in their order; they must be of one type."""
+    if TEXTS.issuperset(map(type, items)):
+        return sorted(items)
     return sort_by_keys(items, items)
 
 

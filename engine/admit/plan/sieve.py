@@ -1,0 +1,74 @@
+"""Which of many conditions do not hold, found in one pass: what several loop over is looped over once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from admit.cel.ast import Call, Comprehension, Expr, Literal, Select
+from admit.cel.emit import Emitter, Exit, Unfit, far_return, function
+from admit.cel.emit.frame import negated
+from admit.cel.env import Declarations
+from admit.cel.link import load
+from admit.cel.quote import constant, statements
+from admit.cel.types import BOOL
+from admit.plan.ir import OBJECTS
+from admit.plan.share import conjunction
+
+MARK = "@mark"  # no function of CEL
+FAILED = "failed"
+
+Sieve = Callable[[Any, Any], int | None]
+"""Of `object` and `oldObject`: a number with bit i set where condition i is false; None where one of them may err."""
+
+
+def sieve(conditions: Sequence[Expr], definitions: Mapping[str, Expr], within: Declarations) -> Sieve:
+    """The conditions as one function, which is always None where they have no fast form."""
+    emitter = Emitter(OBJECTS, within.kubernetes)
+    for variable, definition in definitions.items():
+        emitter.define(variable, definition)
+    span = conditions[0].span
+    try:
+        marked = emitter.prepare(conjunction(_marked(1 << i, condition) for i, condition in enumerate(conditions)))
+        emitter.frame.emit("failed = 0", span, failed=FAILED)
+        _emit(marked, emitter)
+    except (Unfit, RecursionError):
+        return lambda object, old_object: None
+    emitter.frame.emit("return failed", span, failed=FAILED)
+    made: Sieve = load(function(emitter, "sieve", far_return(None, span).stmts, span), span)
+    return made
+
+
+def _marked(bit: int, node: Expr) -> Expr:
+    """The condition with the bit at each of the conjuncts that it comes down to."""
+    match node:
+        case Call(function="_&&_", args=(a, b)):
+            return replace(node, args=(_marked(bit, a), _marked(bit, b)))
+        case Comprehension(macro="all", var2=None, condition=condition) if condition is not None:
+            return replace(node, condition=_marked(bit, condition))
+        case Call(function="_?_:_", args=(test, consequence, Literal(kind="bool", value=True) as otherwise)):
+            return replace(node, args=(test, _marked(bit, consequence), otherwise))
+        case Literal(kind="bool", value=True):
+            return node
+        case _:
+            return Call(MARK, (Literal("int", bit, span=node.span), node), span=node.span, type=BOOL)
+
+
+def _emit(node: Expr, emitter: Emitter) -> None:
+    match node:
+        case Call(function="_&&_", args=(a, b)):
+            _emit(a, emitter)
+            _emit(b, emitter)
+        case Call(function="_?_:_", args=(test, consequence, _)):
+            emitter.where(test, partial(_emit, consequence, emitter))
+        case Comprehension(condition=condition) if condition is not None:
+            emitter.loop(node, partial(_emit, condition, emitter))
+        case Call(function="@mark", args=(Literal(value=bit), condition)):
+            mark = statements("failed = failed | bit", node.span, failed=FAILED, bit=constant(bit, node.span))
+            if isinstance(condition, Select) or (isinstance(condition, Call) and condition.function == "!_"):  # `unless` would take them for true
+                false = negated(emitter.test(condition), node.span)
+                emitter.frame.emit("if test: mark", node.span, test=false, mark=mark)
+            else:
+                emitter.unless(condition, Exit(mark))
