@@ -22,7 +22,7 @@ from .expressions import VARIABLES, Expressions, Objects
 
 PACKAGE = "admit.cel.emit"
 _MUTANT = "mutant_of_emit"
-MODULES = ("frame", "names", "native", "bounds", "emitter", "counted", "")  # in the order of their imports
+MODULES = ("frame", "names", "native", "bounds", "optionals", "emitter", "counted", "")  # in the order of their imports
 MOST = 16_000  # examples; most mutants take a few hundred, the hardest some thousand
 
 
@@ -59,7 +59,7 @@ MUTANTS = (
     Mutant("one of for all of", "emitter", 'if (operator == "_&&_") is wanted:', 'if (operator == "_||_") is wanted:'),
     Mutant("no else of a loop", "emitter", ' orelse" if orelse else', ' orelse" if not orelse else'),
     Mutant("what is empty is missing", "emitter", '"found is not missing", span', '"found", span'),
-    Mutant("what is false is missing", "emitter", '"if name is missing: inner"', '"if not name: inner"'),
+    Mutant("what is false is missing", "optionals", '"if name is missing: inner"', '"if not name: inner"'),
     Mutant("a loop over a string", "emitter", "return self.frame.guard(source, node.span, *kinds)", "return source"),
     Mutant("at least one", "emitter", '"count == 1"', '"count >= 1"'),
     Mutant("a loop ends early", "emitter", "not self._fuses(node.range)", "True"),

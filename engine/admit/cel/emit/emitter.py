@@ -10,16 +10,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
-from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Literal, MapExpr, Node, OptMap, Select
+from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, ListExpr, Literal, MapExpr, Node, Select
 from admit.cel.emit.bounds import MOST_WORK, most_work
 from admit.cel.emit.frame import Exit, Frame, Py, Surprise, Unfit, both, either, negated
 from admit.cel.emit.names import Numbering, Renamer
 from admit.cel.emit.native import NATIVE, may_be_exclusive
+from admit.cel.emit.optionals import Optionals, is_optional, stem
 from admit.cel.library import dispatcher, implementation, operation, result_of
 from admit.cel.quote import constant, quote, statements
-from admit.cel.types import Kind, Type
+from admit.cel.types import Kind
 from admit.cel.values import Optional
 from admit.source import UNKNOWN, Span
 
@@ -42,9 +42,6 @@ KIND_OF_TYPE = {
     "google.protobuf.Duration": "Duration",
 }
 
-_EMPTY: dict[str, Any] = {}
-_MISSING = type("Missing", (), {"__slots__": (), "__repr__": lambda self: "<missing>"})()
-
 
 class Emitter:
     """Emits expressions over one set of parameters into one function; what one has found out, the next one uses."""
@@ -57,6 +54,7 @@ class Emitter:
         self.definitions: dict[str, Expr] = {}
         self._prepared: dict[str, Expr] = {}
         self.numbering = Numbering()
+        self.optionals = Optionals(self)
         self._renamer = Renamer()
         self._element = ""  # the variable of the innermost loop
         self._most = MOST_WORK
@@ -211,7 +209,7 @@ class Emitter:
                 return quote("text in container", span, text=constant(text, span), container=container.code)
             case Comprehension(macro="all" | "exists" as macro, var2=None, condition=Node() as predicate):
                 start = macro == "all"
-                flag = self._flag(start, span)
+                flag = self.flag(start, span)
                 found = statements("flag = value", span, flag=flag, value=constant(not start, span))
                 if self._fuses(node.range):
                     self.loop(node, partial(self._settle_once, flag, predicate, start, found))
@@ -249,14 +247,14 @@ class Emitter:
         self.frame.emit("if test: inner", span, test=test if conjunction else negated(test, span), inner=inner)
         return test
 
-    def _flag(self, value: bool | ast.expr, span: Span) -> str:
+    def flag(self, value: bool | ast.expr, span: Span) -> str:
         flag = self.frame.fresh("t")
         start = constant(value, span) if isinstance(value, bool) else value
         self.frame.emit("flag = value", span, flag=flag, value=start)
         return flag
 
     def _has(self, node: Select) -> ast.expr:
-        if _is_optional(node.operand.type):
+        if is_optional(node.operand.type):
             raise Unfit("has() through an optional")
         span, key = node.span, self.numbering.selection(node)
         operand = self.operand(node.operand)
@@ -264,10 +262,10 @@ class Emitter:
             operand = self.frame.guard(operand, span, "dict")
             return quote("key in operand", span, key=constant(node.field, span), operand=operand.code)
         found = self.frame.known.get(("maybe", key))
-        missing = self._missing()
+        missing = self.optionals.missing()
         if found is None:  # the value is wanted too: one look gives both, and only a dict has `get`
             look = quote("a.get(key, missing)", span, a=operand.code, key=constant(node.field, span), missing=missing)
-            found = self.frame.known["maybe", key] = self.frame.named(Py(look), span, _stem(node))
+            found = self.frame.known["maybe", key] = self.frame.named(Py(look), span, stem(node))
             self.frame.learn(operand, "dict")
         return quote("found is not missing", span, found=found.code, missing=missing)
 
@@ -385,7 +383,7 @@ class Emitter:
             known = self._compute(node)
             if self.numbering.shared(node):
                 if not _is_cheap(known.code):
-                    known = self.frame.named(known, node.span, _stem(node))
+                    known = self.frame.named(known, node.span, stem(node))
                 self.frame.known[key] = known
         return known
 
@@ -402,7 +400,7 @@ class Emitter:
         match node:
             case Ident(name=name):
                 return self.value(self._prepared[name])
-            case Select(test=False) if not _is_optional(node.operand.type):
+            case Select(test=False) if not is_optional(node.operand.type):
                 operand = self.operand(node.operand)
                 if self.frame.kind(operand) not in ("", "dict"):  # Python warns of `1['field']`
                     raise Unfit("a field of what has none")
@@ -416,13 +414,13 @@ class Emitter:
             case Call(function="_?_:_", args=(condition, a, b)):
                 return self._conditional(condition, a, b, span)
             case Call(function="orValue", target=Node() as target, args=(default,)):
-                return self._or_value(target, default, span)
+                return self.optionals.or_value(target, default, span)
             case Call(function="hasValue", target=Node() as target, args=()):
-                found = self._found(target)
-                return Py(quote("a is not missing", span, a=found.code, missing=self._missing()), "bool")
+                found = self.optionals.found(target)
+                return Py(quote("a is not missing", span, a=found.code, missing=self.optionals.missing()), "bool")
             case Call(function="value", target=Node() as target, args=()):
-                found = self._found(target)
-                test = quote("a is missing", span, a=found.code, missing=self._missing())
+                found = self.optionals.found(target)
+                test = quote("a is missing", span, a=found.code, missing=self.optionals.missing())
                 self.frame.emit(
                     "if test: raise surprise", span, test=test, surprise=self.frame.helper(Surprise, "Surprise")
                 )
@@ -447,7 +445,7 @@ class Emitter:
 
     def _conditional(self, condition: Expr, a: Expr, b: Expr, span: Span) -> Py:
         if any(
-            _is_optional(each.type) or (isinstance(each, Literal) and type(each.value) is Optional) for each in (a, b)
+            is_optional(each.type) or (isinstance(each, Literal) and type(each.value) is Optional) for each in (a, b)
         ):
             raise Unfit("an optional that is packed anew")
         test = self.test(condition)
@@ -502,88 +500,12 @@ class Emitter:
         self.loop(node, step)
         return Py(quote("items", span, items=items), "list", kinds[0] if len(kinds) == 1 else "")
 
-    # Optionals: never built, only looked through
-
-    def _missing(self) -> str:
-        return self.frame.helper(_MISSING, "MISSING")
-
-    def _found(self, node: Expr) -> Py:
-        """The value of an optional, under a name; MISSING where it is none."""
-        key = ("found", self.numbering.of(node))
-        found = self.frame.known.get(key)
-        if found is None:
-            code = self._looked_up(node, quote("missing", node.span, missing=self._missing()))
-            if isinstance(code, ast.Constant):  # Python warns of `1 is MISSING`
-                code = quote("name", node.span, name=self._flag(code, node.span))
-            found = self.frame.known[key] = self.frame.named(Py(code), node.span, _stem(node))
-        return found
-
-    def optional(self, node: Expr, default: ast.expr) -> ast.expr:
-        """The value of an optional, `default` (a constant) where it is none."""
-        if not self.numbering.shared(node):
-            return self._looked_up(node, default)
-        found, missing = self._found(node), self._missing()
-        return quote("default if a is missing else a", node.span, a=found.code, missing=missing, default=default)
-
-    def _looked_up(self, node: Expr, default: ast.expr) -> ast.expr:
-        match node:
-            case Call(function="optional.none"):
-                return default
-            case Call(function="optional.of", args=(operand,)):
-                return self.value(operand).code
-            case OptMap(target=target, var=var, body=body) if _is_packed_as_it_is(body):
-                name = self._flag(default, node.span)
-                self.variables[var] = found = self._found(target)
-                with self.frame.scope() as inner:
-                    value = self.optional(body, default) if node.flat else self.value(body).code
-                    self.frame.emit("name = value", node.span, name=name, value=value)
-                self.frame.emit(
-                    "if found is not missing: inner", node.span, found=found.code, missing=self._missing(), inner=inner
-                )
-                return quote("name", node.span, name=name)
-            case Call(function="_?._" | "_[?_]", args=(operand, Literal(kind="string", value=str(field)))):
-                pass
-            case Select(operand=operand, field=field, test=False) if _is_optional(operand.type):
-                pass
-            case Call(function="_[_]", args=(operand, Literal(kind="string", value=str(field)))) if _is_optional(
-                operand.type
-            ):
-                pass
-            case _:
-                raise Unfit("an optional of another form")
-        span = node.span
-        if _is_optional(operand.type):
-            key = ("optional", self.numbering.of(operand))
-            base = self.frame.known.get(key)
-            if base is None:
-                empty = quote("empty", span, empty=self.frame.helper(_EMPTY, "EMPTY"))
-                asked = ("found", self.numbering.of(operand)) in self.frame.known
-                base = Py(self.optional(operand, empty) if asked else self._looked_up(operand, empty))
-                if self.numbering.shared(operand):
-                    base = self.frame.named(base, span, _stem(operand))
-                    self.frame.known[key] = base
-        else:
-            base = self.operand(operand)
-        return quote("a.get(key, default)", span, a=base.code, key=constant(field, span), default=default)
-
-    def _or_value(self, target: Expr, default: Expr, span: Span) -> Py:
-        if isinstance(default, Literal):
-            return Py(self.optional(target, self.frame.fixed(default.value, default.span)))
-        found = self._found(target)
-        name = self.frame.fresh("t")
-        self.frame.emit("name = found", span, name=name, found=found.code)
-        with self.frame.scope() as inner:
-            value = self.value(default)
-            self.frame.emit("name = value", span, name=name, value=value.code)
-        self.frame.emit("if name is missing: inner", span, name=name, missing=self._missing(), inner=inner)
-        return Py(quote("name", span, name=name))
-
     # Calls
 
     def _call(self, node: Call) -> Py:
         span = node.span
         operands = tuple(self._argument(node, operand) for operand in node.operands)
-        if any(map(_is_optional, (operand.type for operand in node.operands))) or _is_optional(node.type):
+        if any(map(is_optional, (operand.type for operand in node.operands))) or is_optional(node.type):
             raise Unfit("an optional value")
         native = NATIVE.get(node.function)
         if node.function in _CONVERSIONS and len(node.overloads) == 1:
@@ -647,34 +569,10 @@ def _wanted_text(condition: Expr | None, var: str) -> str | None:
     return None
 
 
-def _is_packed_as_it_is(node: Expr) -> bool:
-    """Whether the value is sure to be none of those that `_Evaluator.chosen` changes in an optional."""
-    type_ = node.type
-    if _is_optional(type_) and type_ is not None:
-        type_ = type_.params[0]
-    if type_ is not None and type_.kind is Kind.DYN:
-        return isinstance(node, Select) or (isinstance(node, Call) and node.function == "_?._")
-    return type_ is not None and type_.kind in (Kind.PRIMITIVE, Kind.WELL_KNOWN, Kind.LIST, Kind.MAP)
-
-
-def _is_optional(type_: Type | None) -> bool:
-    return type_ is not None and type_.name == "optional_type"
-
-
 def _kind_of_literal(node: Literal) -> str:
     if node.kind == "constant":
         return type(node.value).__name__
     return KIND_OF_TYPE[node.kind]
-
-
-def _stem(node: Expr) -> str:
-    """A name for a value: the field it was selected by."""
-    match node:
-        case Select(field=field) | Call(function="_?._", args=(_, Literal(value=str(field)))):
-            return "v_" + field if field.isidentifier() and field.isascii() else "t"
-        case Ident(name=name):
-            return "v_" + name.rpartition(".")[2]
-    return "t"
 
 
 def _break(span: Span) -> Exit:
