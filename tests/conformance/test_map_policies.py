@@ -40,7 +40,7 @@ def test_policy(case: Case) -> None:
 
 @pytest.mark.cases("k8s-cel/map_mutations.json", rows=dispatched)
 def test_dispatch(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    def redefaulted(before: Any, after: dict[str, Any]) -> dict[str, Any]:
+    def redefaulted(before: Any, after: dict[str, Any], schemas: Any) -> dict[str, Any]:
         return {
             **after,
             "spec": {**after["spec"], "strategy": after["spec"].get("strategy") or {"type": "RollingUpdate"}},

@@ -13,7 +13,8 @@ import pytest
 
 from admit.cel import Environment
 from admit.kubernetes.defaults import RULES
-from admit.kubernetes.normalise import normalise
+from admit.kubernetes.normalise import normalise, redefaulted
+from admit.kubernetes.schemas import Schemas
 from admit.kubernetes.types import Type, _definitions, _kinds, type_of
 from admit.rules.yaml import load
 
@@ -77,3 +78,28 @@ def test_types_are_those_of_the_sources() -> None:
         pytest.skip(f"types cannot be built: {run.stderr[-200:]}")
     text = (HERE.parents[1] / "engine" / "admit" / "kubernetes" / "types.txt").read_text()
     assert text == run.stdout
+
+
+def test_defaults_of_custom_resources() -> None:
+    part = {"type": "object", "properties": {"weight": {"type": "integer", "default": 1}, "note": {"type": "string"}}}
+    fields = {
+        "size": {"type": "integer", "default": 2},
+        "none": {"type": "integer", "default": 3, "nullable": True},
+        "parts": {"type": "array", "items": part},
+        "by": {"type": "object", "additionalProperties": {**part, "default": {}}},
+        "nested": {**part, "default": {}},
+    }
+    schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": fields}}}
+    versions = [{"name": "v1", "served": True, "schema": {"openAPIV3Schema": schema}}]
+    spec = {"group": "e.x", "names": {"kind": "Thing", "plural": "things"}, "scope": "Namespaced", "versions": versions}
+    known = Schemas(36, ({"spec": spec},))
+
+    def thing(**spec: Any) -> dict[str, Any]:
+        return {"apiVersion": "e.x/v1", "kind": "Thing", "spec": spec}
+
+    all_of_them = {"size": 2, "none": 3, "nested": {"weight": 1}}
+    before = thing(**all_of_them)
+    after = thing(size=None, none=None, parts=[{"note": "a"}], by={"a": None, "b": {"weight": 5}}, more=1)
+    made = {"size": 2, "none": None, "nested": {"weight": 1}, "parts": [{"note": "a", "weight": 1}], "more": 1}
+    assert redefaulted(before, after, known) == thing(**made, by={"a": {"weight": 1}, "b": {"weight": 5}})
+    assert redefaulted(thing(size=2), after, known) == after

@@ -113,7 +113,7 @@ class Mutating:
         if isinstance(outcome, EvaluationError):
             raise outcome
         made = patched(mutation.kind, scope["object"], outcome, case.engine.schemas)
-        made = redefaulted(scope["object"], made)
+        made = redefaulted(scope["object"], made, case.engine.schemas)
         case.scope["object"] = {**made, "apiVersion": case.scope["object"].get("apiVersion")}
         self._dirty = True
 

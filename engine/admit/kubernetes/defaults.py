@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from admit.cel.library.quantity import parse_quantity
 from admit.kubernetes.decode import decode, encode, standing, zero
+from admit.kubernetes.schemas import Schema
 from admit.kubernetes.types import Type, of_kind
 
 Struct: TypeAlias = dict[str, Any]
@@ -27,6 +28,29 @@ def completed(object: Any) -> Any:
     if type is None or decoded is None or decoded.misfits:
         return object
     return encode(defaulted(decoded.value, type), type)
+
+
+def filled(value: Any, schema: Schema) -> Any:
+    """A custom resource, or a part of it, with the defaults of its schema.
+
+    Source: apiextensions-apiserver, pkg/apiserver/schema/defaulting.
+    """
+    match value:
+        case dict():
+            fields, more = schema.get("properties", {}), schema.get("additionalProperties")
+            missing = {key: each["default"] for key, each in fields.items() if "default" in each and key not in value}
+            inner = {key: fields.get(key, more if isinstance(more, Mapping) else {}) for key in (*value, *missing)}
+            return {key: filled(_instead(each, inner[key]), inner[key]) for key, each in (value | missing).items()}
+        case list():
+            items = schema.get("items", {})
+            return [filled(_instead(each, items), items) for each in value]
+        case _:
+            return value
+
+
+def _instead(value: Any, schema: Schema) -> Any:
+    """The default instead of a null that may not be."""
+    return schema.get("default") if value is None and not schema.get("nullable") else value
 
 
 def defaulted(value: Any, type: Type) -> Any:

@@ -8,12 +8,15 @@ overhead of a RuntimeClass, the default StorageClass; nor are uid, creationTimes
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from admit.admission.kinds import kind_of
 from admit.admission.native import native
 from admit.kubernetes.decode import decode, encode
-from admit.kubernetes.defaults import completed, defaulted
+from admit.kubernetes.defaults import completed, defaulted, filled
+from admit.kubernetes.schemas import Schemas
+from admit.kubernetes.schemas import kind_of as schema_kind
 from admit.kubernetes.types import of_kind
 
 
@@ -32,12 +35,14 @@ def normalise(object: Any, namespace: str | None = None, created: bool = True) -
             return manifest
 
 
-def redefaulted(before: Mapping[str, Any], after: Any) -> Any:
+def redefaulted(before: Mapping[str, Any], after: Any, schemas: Schemas) -> Any:
     """The object that a mutation has made of one, with the defaults of what is new in it.
 
     An object that had not all its defaults is as its author has it, and so remains.
     """
-    return completed(after) if _bare(completed(before)) == _bare(before) else after
+    schema = schemas.custom(schema_kind(before))
+    complete = completed if schema is None else partial(filled, schema=schema)
+    return complete(after) if _bare(complete(before)) == _bare(before) else after
 
 
 def _bare(value: Any) -> Any:

@@ -54,7 +54,11 @@ class Schemas:
     def of(self, kind: GroupVersionKind) -> Schema | None:
         """The schema of a kind's objects; None for a kind that there is not."""
         name = self._names.get("/".join(kind))
-        return self._custom.get(kind) if name is None else self.named(name)
+        return self.custom(kind) if name is None else self.named(name)
+
+    def custom(self, kind: GroupVersionKind) -> Schema | None:
+        """The schema of a custom resource; None for any other kind."""
+        return self._custom.get(kind)
 
     def named(self, name: str) -> Schema:
         """What a `$ref` stands for."""
