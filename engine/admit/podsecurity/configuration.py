@@ -56,12 +56,13 @@ def parsed(document: Document) -> tuple[Configuration | None, list[Fault]]:
     if not problems:
         version = document.value["apiVersion"].rpartition("/")[2]
         decoded = decode(document.value, _type(version))
-        problems = [*decoded.misfits[:1]] or [
-            Problem(unknown.path, f"strict decoding error: {unknown}") for unknown in decoded.unknown
-        ]
-    if not problems:
+        if decoded.unknown and not decoded.misfits:
+            return None, [
+                Fault(f"strict decoding error: {unknown}", document.span(unknown.path, key=True))
+                for unknown in decoded.unknown
+            ]
         defaults, exemptions = decoded.value.get("defaults", {}), decoded.value.get("exemptions", {})
-        problems = [*_default_problems(defaults)] or [*_exemption_problems(exemptions)]
+        problems = [*decoded.misfits[:1]] or [*_default_problems(defaults)] or [*_exemption_problems(exemptions)]
     if problems:
         return None, [Fault(problem.text, document.span(problem.path)) for problem in problems]
     standards = {
