@@ -58,7 +58,7 @@ def value_path(node: Expr) -> Path | None:
 
 def elements_of(node: Expr, pointed: Collection[str], variables: Mapping[str, Expr]) -> Elements | None:
     """Where the elements of a list are: a path from one of the `pointed` variables, `containers`, `.orValue([])` of
-    such, a `filter` over such, or a policy variable that is one of these; None for any other list."""
+    such, a sum of such, a `filter` over such, or a policy variable that is one of these; None for any other list."""
     match node:
         case Ident("containers"):
             return Elements(tuple(Path("pod", (name,)) for name in CONTAINER_LISTS))
@@ -66,6 +66,11 @@ def elements_of(node: Expr, pointed: Collection[str], variables: Mapping[str, Ex
             return elements_of(variables[name], POINTED, variables)
         case Call("orValue", (ListExpr(()),), target=target) if target is not None:
             return elements_of(target, pointed, variables)
+        case Call("_+_", (left, right)):
+            first, second = elements_of(left, pointed, variables), elements_of(right, pointed, variables)
+            if first is None or second is None or first.kept or second.kept:
+                return None
+            return Elements((*first.lists, *second.lists))
         case Comprehension("filter", range_, variable, condition, var2=None) if condition is not None:
             inner = elements_of(range_, pointed, variables)
             return inner and replace(inner, kept=(*inner.kept, (variable, condition)))
