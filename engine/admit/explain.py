@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import product
 from typing import Any
 
 import orjson
 
-from admit.admission.kinds import of_resource
+from admit.admission.kinds import Kind, of_resource
 from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, Message, Select, rebuild
 from admit.cel.fold import literal
 from admit.cel.unparse import unparse
@@ -75,14 +75,16 @@ def python(engine: Engine, route: Route) -> str:
     return f"# {shown_route(route)}: whether there is nothing to be done\n{quiet.code.text}\n"
 
 
-def route_of(bound: Bound, kind: str | None = None, operation: str | None = None) -> Route:
+def route_of(
+    bound: Bound, kind: str | None = None, operation: str | None = None, defined: Collection[Kind] = ()
+) -> Route:
     """The first route that a binding is about, of that kind or resource (`Pod`, `pods/ephemeralcontainers`).
 
     Raises UsageError where it is about no such thing.
     """
     known: dict[str, None] = {}
-    for route in _routes(bound):
-        names = (_resource(route), _kind_name(route).lower())
+    for route in _routes(bound, defined):
+        names = (_resource(route), _kind_name(route, defined).lower())
         known[f"{route.operation} {names[0]}"] = None
         if operation in (None, route.operation) and (kind is None or kind.lower() in names):
             return route
@@ -90,7 +92,7 @@ def route_of(bound: Bound, kind: str | None = None, operation: str | None = None
     raise UsageError(f"{bound.binding.policy.name} is not about {wanted}, but about {', '.join(known)}")
 
 
-def _routes(bound: Bound) -> Iterator[Route]:
+def _routes(bound: Bound, defined: Collection[Kind]) -> Iterator[Route]:
     for lowered in bound.members:
         if lowered.policy.subject is not None:
             for operation in ("CREATE", "UPDATE"):
@@ -99,17 +101,17 @@ def _routes(bound: Bound) -> Iterator[Route]:
             continue
         constraints = lowered.policy.match_constraints
         for rule in constraints.resource_rules if constraints is not None else ():
-            yield from _routes_of(rule)
+            yield from _routes_of(rule, defined)
 
 
-def _routes_of(rule: model.ResourceRule) -> Iterator[Route]:
+def _routes_of(rule: model.ResourceRule, defined: Collection[Kind]) -> Iterator[Route]:
     """Those of a resource rule; `*` stands for one of what it may be."""
     for operation, group, version, pattern in product(
         rule.operations, rule.api_groups, rule.api_versions, rule.resources
     ):
         resource, _, subresource = pattern.partition("/")
         group, version, resource = group.replace("*", ""), version.replace("*", "v1"), resource.replace("*", "pods")
-        known = of_resource(group, resource)
+        known = of_resource(group, resource, defined)
         namespaced = rule.scope != "Cluster" if known is None else known.namespaced
         yield Route(
             group, version, resource, subresource.replace("*", ""), operation.replace("*", "CREATE"), namespaced
@@ -120,8 +122,8 @@ def _resource(route: Route) -> str:
     return "/".join(part for part in (route.resource, route.subresource) if part)
 
 
-def _kind_name(route: Route) -> str:
-    known = of_resource(route.group, route.resource)
+def _kind_name(route: Route, defined: Collection[Kind]) -> str:
+    known = of_resource(route.group, route.resource, defined)
     return known.kind if known is not None and not route.subresource else ""
 
 

@@ -34,9 +34,10 @@ def is_built_in(group: str, kind: str) -> bool:
     return (group, kind) in _KINDS
 
 
-def of_resource(group: str, resource: str) -> Kind | None:
-    """The built-in kind whose objects a resource holds."""
-    return next((kind for kind in _KINDS.values() if (kind.group, kind.resource) == (group, resource)), None)
+def of_resource(group: str, resource: str, defined: Iterable[Kind] = ()) -> Kind | None:
+    """The kind whose objects a resource holds, built in or `defined`."""
+    kinds = (*_KINDS.values(), *defined)
+    return next((kind for kind in kinds if (kind.group, kind.resource) == (group, resource)), None)
 
 
 def plural(kind: str) -> str:

@@ -54,7 +54,7 @@ def _routes(engine: Engine, kind: str | None, operation: str | None) -> list[tup
     found = []
     for bound in engine.bounds:
         try:
-            found.append((bound, explain.route_of(bound, kind, operation)))
+            found.append((bound, explain.route_of(bound, kind, operation, engine.kinds.values())))
         except UsageError:
             if bound is engine.bounds[-1] and not found:
                 raise

@@ -95,7 +95,8 @@ class Engine:
         return tuple(self.params_by_kind.get(CRD, ()))
 
     @cached_property
-    def _kinds(self) -> Mapping[tuple[str, str], Kind]:
+    def kinds(self) -> Mapping[tuple[str, str], Kind]:
+        """Those of the CustomResourceDefinitions that are known, by group and name."""
         return defined(self.definitions)
 
     @cached_property
@@ -140,7 +141,7 @@ class Engine:
         The resource follows from the kind; a namespaced object without a namespace is in `default`. Raises
         RequestError, UsageError.
         """
-        request = from_manifest(object, old_object, operation, namespace, user, subresource, kinds=self._kinds)
+        request = from_manifest(object, old_object, operation, namespace, user, subresource, kinds=self.kinds)
         return self.answer(request, route=route, binding=binding)
 
     def answer(
