@@ -36,8 +36,14 @@ def test_rules_load(page: str) -> None:
     assert admit.load(document for text in texts for document in read(text.encode(), page)).bindings
 
 
-def test_the_library_as_shown() -> None:
-    exec("\n".join(_blocks("docs/reference/library.md", "python")), {})
+@pytest.mark.parametrize("page", ["library", "pod-security"])
+def test_the_library_as_shown(page: str) -> None:
+    exec("\n".join(("import admit", *_blocks(f"docs/reference/{page}.md", "python"))), {})
+
+
+def test_a_configuration_as_shown() -> None:
+    (text,) = _blocks("docs/reference/pod-security.md", "yaml")
+    assert admit.load(read(text.encode())).controller is not None
 
 
 def _blocks(page: str, language: str) -> list[str]:
