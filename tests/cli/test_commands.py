@@ -67,7 +67,7 @@ def test_explain(arguments: str, golden: Callable[[str, str], None]) -> None:
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_policies_as_data(form: str) -> None:
     listed = yaml.safe_load(admit(f"policies -o {form}").stdout)
-    assert {"name": "pod-security/run-as-user", "severity": "high"}.items() <= listed[-1].items()
+    assert ("pod-security/run-as-user", "high") in [(each["name"], each["severity"]) for each in listed]
 
 
 def test_every_command_has_help() -> None:
