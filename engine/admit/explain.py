@@ -70,9 +70,14 @@ def plan(engine: Engine, route: Route) -> str:
 
 
 def python(engine: Engine, route: Route) -> str:
-    """The function that is asked first on a route; where it is not true, the plan is gone through in full."""
-    _, quiet = engine.plan(route)
-    return f"# {shown_route(route)}: whether there is nothing to be done\n{quiet.code.text}\n"
+    """The function that is asked first on a route; where it is not true, the plan is gone through in full.
+
+    It does not speak for bindings of which names, labels or parameters of each request decide.
+    """
+    plan, quiet = engine.plan(route)
+    unsettled = ", ".join(group.bound.binding.name for group in plan.groups if not group.settled)
+    besides = f", {unsettled} apart" if unsettled else ""
+    return f"# {shown_route(route)}: whether there is nothing to be done{besides}\n{quiet.code.text}\n"
 
 
 def route_of(
