@@ -43,6 +43,7 @@ POLICIES = (
     "disallow-service-loadbalancer",
     "volumeMounts",
     "ingress",
+    "probes",
 )
 
 
