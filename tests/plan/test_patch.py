@@ -30,7 +30,7 @@ VALUES = [
     ("b'ab'", "YWI="),
     ("timestamp('2026-01-01T00:00:00Z')", "2026-01-01T00:00:00Z"),
     ("{'a': [2.0]}", {"a": [2]}),
-    ("{1: true}", {"1": True}),
+    ("optional.of({'a': optional.of(1.0)})", {"a": 1}),
     ("Object.x{a: [Object.x.a{b: 3.0}]}", {"a": [{"b": 3}]}),
     ("[Object.x{}]", [{}]),
 ]
@@ -40,6 +40,23 @@ VALUES = [
 def test_value_of_a_patch(text: str, expected: Any) -> None:
     value = evaluate(check(parse(f"[JSONPatch{{op: 'add', path: '/a', value: {text}}}]"), WITHIN), {})
     assert repr(patched("jsonPatch", {}, value, KINDS)) == repr({"a": expected})
+
+
+UNSENT = [
+    ("{1: true}", "unsupported type conversion from 'int' to string"),
+    ("[optional.none()]", "optional.none() dereference"),
+    ("quantity('1')", "type conversion error from 'Quantity' to '*structpb.Value'"),
+    ("type(1)", "type conversion not supported for 'type'"),
+    ("0.0 / 0.0", "invalid NaN value"),
+]
+
+
+@pytest.mark.parametrize("text, problem", UNSENT)
+def test_what_is_no_value_of_a_patch(text: str, problem: str) -> None:
+    value = evaluate(check(parse(f"[JSONPatch{{op: 'add', path: '/a', value: {text}}}]"), WITHIN), {})
+    with pytest.raises(EvaluationError, match="evaluated to a type that could not marshal to JSON: ") as caught:
+        patched("jsonPatch", {}, value, KINDS)
+    assert str(caught.value).endswith(problem)
 
 
 NAMES = [
@@ -76,6 +93,13 @@ def test_fields_that_a_kind_has_not() -> None:
     unknown = 'unknown field "spec.containers[1].nmae", unknown field "spec.containers[1].env[0].a"'
     assert str(caught.value) == f"Internal error occurred: strict decoding error: {unknown}"
     assert patched("jsonPatch", pod | {"apiVersion": "example.com/v1"}, value, KINDS)["spec"]["containers"][1]
+
+
+def test_kinds_that_there_are_not() -> None:
+    patch = "[JSONPatch{op: 'replace', path: '/apiVersion', value: 'apps/v1'}]"
+    value = evaluate(check(parse(patch), WITHIN, PATCHED["jsonPatch"]), {})
+    with pytest.raises(StatusError, match='no kind "Pod" is registered for version "apps/v1" in scheme'):
+        patched("jsonPatch", {"apiVersion": "v1", "kind": "Pod"}, value, KINDS)
 
 
 def test_no_object() -> None:

@@ -137,7 +137,7 @@ def _add(parent: Any, key: str, value: Any) -> None:
     elif key == "-":
         parent.append(value)
     else:
-        parent.insert(_index([*parent, None], key), value)
+        parent.insert(_index([*parent, None], key, f"value was not a proper array index: '{key}': "), value)
 
 
 def _remove(parent: Any, key: str) -> None:
@@ -152,9 +152,9 @@ def _remove(parent: Any, key: str) -> None:
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
-def _index(items: list[Any], key: str) -> int:
+def _index(items: list[Any], key: str, said: str = "") -> int:
     if not _NUMBER.fullmatch(key):
-        raise _Failed(f'strconv.Atoi: parsing "{key}": invalid syntax')
+        raise _Failed(f'{said}strconv.Atoi: parsing "{key}": invalid syntax')
     index = int(key)
     if not -len(items) <= index < len(items):
         raise _Failed(f"Unable to access invalid index: {index}: invalid index referenced")

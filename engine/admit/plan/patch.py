@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from admit.cel.values import Map, Struct, Value, bounded
+from admit.cel.types import Type
+from admit.cel.values import Duration, Map, Optional, Struct, Timestamp, Value, bounded, type_of
 from admit.errors import EvaluationError, StatusError
 from admit.kubernetes import json_patch
 from admit.kubernetes.decode import Problem, decode
 from admit.kubernetes.merge import merge
-from admit.kubernetes.schemas import Schemas
+from admit.kubernetes.schemas import Schemas, kind_of
 from admit.kubernetes.types import of_kind
-from admit.plan.write import stored
 from admit.rules.model import PatchKind
 
 
@@ -22,16 +24,21 @@ def patched(kind: PatchKind, document: Mapping[str, Any], value: Value, schemas:
         _check_names(value)
         return merge(document, value, schemas)
     result = json_patch.apply(document, [_operation(each) for each in value])
-    _check_type(document, result)
+    _check_type(document, result, schemas)
     return result
 
 
-def _check_type(before: Mapping[str, Any], after: Any) -> None:
+def _check_type(before: Mapping[str, Any], after: Any, schemas: Schemas) -> None:
     """Raises StatusError where what is now no longer reads as an object of its kind; what did not before, may."""
     if not isinstance(after, dict):
         raise StatusError(f"Internal error occurred: {_NO_OBJECT}", 500)
     type = of_kind(str(before.get("apiVersion")), str(before.get("kind")))
     if type is not None:
+        group, version, kind = found = kind_of(after)
+        if schemas.of(found) is None and found != kind_of(before):
+            place = f'version "{group}/{version}"' if group else f'version "{version}"'
+            problem = f'no kind "{kind}" is registered for {place} in scheme "pkg/runtime/scheme.go:111"'
+            raise StatusError(f"Internal error occurred: {problem}", 500)
         known, decoded = decode(before, type), decode(after, type)
         misfits = _new(decoded.misfits, known.misfits)
         if unknown := _new(decoded.unknown, known.unknown):
@@ -56,7 +63,7 @@ def _operation(patch: Struct) -> dict[str, Any]:
         value = operation["value"]
         if isinstance(value, Struct):
             _check_names(value)
-        operation["value"] = _sent(stored(value))
+        operation["value"] = _sent(value)
     return operation
 
 
@@ -83,16 +90,49 @@ def _misnamed(value: Value, expected: str) -> Iterator[str]:
                 yield from _misnamed(item, expected)
 
 
-def _sent(value: Any) -> Any:
+def _sent(value: Value) -> Any:
     """JSON after a passage through protobuf's Value: what a double does not hold is text, 1.0 is 1."""
     match value:
-        case int() if not isinstance(value, bool) and abs(value) >= 2**53:
+        case None | bool() | str():
+            return value
+        case int():
+            return int(value) if abs(value) < 2**53 else str(int(value))
+        case float() if math.isfinite(value):
+            return int(value) if value.is_integer() and abs(value) < 2**63 else value
+        case float():
+            named = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+            protobuf = f"proto: google.protobuf.Value.number_value: invalid {named} value"
+            raise _unsent(f"json: error calling MarshalJSON for type *structpb.Value: {protobuf}")
+        case bytes():
+            return b64encode(value).decode()
+        case Timestamp() | Duration():
             return str(value)
-        case float() if value.is_integer() and abs(value) < 2**63:
-            return int(value)
+        case Struct(fields=fields):
+            return {key: _sent(item) for key, item in fields.items()}
         case list():
             return [_sent(item) for item in value]
-        case dict():
-            return {key: _sent(item) for key, item in value.items()}
+        case dict() | Map():
+            return {_key(key): _sent(item) for key, item in value.items()}
+        case Optional():
+            if not value.present:
+                raise _unsent("optional.none() dereference")
+            return _sent(value.value)
+        case Type():
+            raise _unsent("type conversion not supported for 'type'")
         case _:
-            return value
+            kind = str(type_of(value)).rpartition(".")[2]
+            raise _unsent(f"type conversion error from '{kind}' to '*structpb.Value'")
+
+
+def _key(key: Value) -> str:
+    match key:
+        case str():
+            return key
+        case bool():
+            raise _unsent("type conversion error from bool to 'string'")
+        case _:
+            raise _unsent(f"unsupported type conversion from '{type_of(key)}' to string")
+
+
+def _unsent(why: str) -> EvaluationError:
+    return EvaluationError(f"JSONPath valueExpression evaluated to a type that could not marshal to JSON: {why}")
