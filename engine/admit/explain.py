@@ -166,6 +166,8 @@ def _head(policy: model.Policy) -> Iterator[tuple[str, str]]:
     else:
         yield "kind", policy.kind
         yield "failurePolicy", policy.failure_policy
+    if policy.kind == "MutatingAdmissionPolicy":
+        yield "reinvocationPolicy", policy.reinvocation_policy
     if policy.subject is not None:
         yield "subject", policy.subject
     if policy.match_constraints is not None:
