@@ -106,3 +106,13 @@ def test_a_binding_alone(engine: admit.Engine) -> None:
     assert engine.glance(review(), binding="pod-security-run-as-user") is None
     engine.review(orjson.loads(review()), binding="pod-security-run-as-user")
     assert engine.glance(review(object=pod(hostPID=True)), binding="pod-security-run-as-user") == "u-1"
+
+
+def test_what_pod_security_judges_is_read() -> None:
+    kind = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}
+    engine = admit.load([{**kind, "defaults": {"enforce": "baseline"}}], all_namespaces=True)
+    service = {"kind": {**GVK, "kind": "Service"}, "resource": {**GVR, "resource": "services"}}
+    for asked in (REQUEST, {**REQUEST, **service}):
+        assert engine.review(orjson.loads(review(asked))).allowed
+    assert engine.glance(review()) is None
+    assert engine.glance(review(**service)) == "u-1"

@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeAlias
 
 from admit.cel.library.formatting import quoted
 from admit.errors import AdmitError
+from admit.kubernetes.fitting import misfit
+from admit.kubernetes.types import type_of
 
 Object: TypeAlias = Mapping[str, Any]
 
@@ -38,13 +40,16 @@ class Known:
 
     def namespace(self, name: str) -> Object:
         if name in self.namespaces:
+            if problem := misfit(self.namespaces[name], type_of("core/v1.Namespace")):
+                raise ClusterError(str(problem))
             return self.namespaces[name]
         if not self.all_exist and name not in BUILT_IN:
             raise ClusterError(f"namespaces {quoted(name)} not found")
         return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
     def pods(self, namespace: str, deadline: float) -> Sequence[Object]:
-        return [object for object in self.objects if _is_pod_in(object, namespace)]
+        there = (object for object in self.objects if _is_pod_in(object, namespace))
+        return [pod for pod in there if misfit(pod, type_of("core/v1.Pod")) is None]  # no API server has others
 
 
 def _is_pod_in(object: Object, namespace: str) -> bool:
