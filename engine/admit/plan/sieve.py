@@ -67,8 +67,9 @@ def _emit(node: Expr, emitter: Emitter) -> None:
             emitter.loop(node, partial(_emit, condition, emitter))
         case Call(function="@mark", args=(Literal(value=bit), condition)):
             mark = statements("failed = failed | bit", node.span, failed=FAILED, bit=constant(bit, node.span))
-            if isinstance(condition, Select) or (isinstance(condition, Call) and condition.function == "!_"):  # `unless` would take them for true
-                false = negated(emitter.test(condition), node.span)
-                emitter.frame.emit("if test: mark", node.span, test=false, mark=mark)
-            else:
-                emitter.unless(condition, Exit(mark))
+            match condition:
+                case Select() | Call(function="!_"):  # after `unless` they would count as true
+                    false = negated(emitter.test(condition), node.span)
+                    emitter.frame.emit("if test: mark", node.span, test=false, mark=mark)
+                case _:
+                    emitter.unless(condition, Exit(mark))

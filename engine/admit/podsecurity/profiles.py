@@ -109,7 +109,7 @@ class _Profile:
         assert not faults, faults
         within = admission(KUBERNETES)
         (group,) = build([bound], ROUTE, within).groups
-        steps = [step for step in group.steps if any(v.verdict != TRUE for v in step.lowered.validations)]
+        steps = [step for step in group.steps if any(v.element != TRUE for v in step.lowered.validations)]
         definitions = {name: expr for step in steps for name, expr in step.definitions.items()}
         self.checks = [_Check(step, within) for step in steps]
         self._sieve = sieve([step.holds for step in steps], definitions, within)

@@ -211,7 +211,7 @@ def _shown(value: Value) -> str:
 @lists_overload("list(T).distinct() -> list(T)", id="distinct", declared=False)
 def distinct(items: list[Value]) -> list[Value]:
     """The items, each where it is first."""
-    if TEXTS.issuperset(map(type, items)):
+    if set(map(type, items)) <= TEXTS:
         return list(dict.fromkeys(items))
     found: list[Value] = []
     for item in items:
@@ -246,7 +246,7 @@ def reverse(items: list[Value]) -> list[Value]:
 
 def sort(items: list[Value]) -> list[Value]:
     """The items in their order; they must be of one type."""
-    if TEXTS.issuperset(map(type, items)):
+    if set(map(type, items)) <= TEXTS:
         return sorted(items)
     return sort_by_keys(items, items)
 
