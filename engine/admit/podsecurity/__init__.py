@@ -8,6 +8,7 @@
 | configuration | PodSecurityConfiguration documents |
 | cluster | the namespaces and pods that are known |
 | metrics | what is counted |
+| objects | what is read of pods, of what makes them, and of namespaces |
 | existing | whether the pods of a namespace fit its new level |
 | controller | a request in, a Decision out, in the API server's words |
 """

@@ -14,17 +14,24 @@ from typing import Any, TypeAlias
 
 from admit.admission import Action, Decision, Finding, Request
 from admit.cel.library.formatting import quoted
-from admit.kubernetes.fitting import misfit
-from admit.kubernetes.types import of_kind
 from admit.plan.match import Route
 from admit.podsecurity import existing
 from admit.podsecurity.cluster import Cluster, ClusterError, Object
 from admit.podsecurity.configuration import Configuration
 from admit.podsecurity.levels import LEVELS, PRIVILEGED, Standard
 from admit.podsecurity.metrics import Recorder
+from admit.podsecurity.objects import (
+    RESOURCES,
+    Unreadable,
+    is_significant,
+    labels_of,
+    name_of,
+    spec_of,
+    template_of,
+    typed,
+)
 from admit.podsecurity.policy import MODES, PREFIX, LabelError, Mode, Policy, aggregate, policy_of
 from admit.podsecurity.profiles import Result
-from admit.rules.workloads import WORKLOADS
 
 MOST_PODS = 3000
 LONGEST_CHECK = 1.0  # seconds, for the pods of a namespace; at most half of what is left of the request
@@ -32,6 +39,8 @@ LONGEST_CHECK = 1.0  # seconds, for the pods of a namespace; at most half of wha
 IGNORED_SUBRESOURCES = frozenset({"exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status"})
 """Of pods. All others are taken for ones that may change the spec."""
 
+ENFORCED = "enforce-policy"
+"""The audit annotation that has the level of a pod."""
 
 Evaluate: TypeAlias = Callable[[str, str, Mapping[str, Any]], Result]
 """Gets a level, a version that the cluster knows, and what has the metadata and spec of a pod."""
@@ -71,17 +80,17 @@ class Controller:
         if request.request_sub_resource:
             return _allowed(request)
         try:
-            labels = _labels(_read(request.object, request, ("v1", "Namespace")))
+            labels = labels_of(typed(request.object, request, ("v1", "Namespace")))
             policy, errors = policy_of(labels, self.configuration.defaults)
             if request.operation == "CREATE":
-                return (
-                    _invalid(request, errors) if errors else _allowed(request, self._ignored(request, policy, labels))
-                )
+                if errors:
+                    return _invalid(request, errors)
+                return _allowed(request, self._ignored(request, policy, labels))
             if request.operation != "UPDATE":
                 return _allowed(request)
-            old_labels = _labels(_read(request.old_object, request, ("v1", "Namespace"), "  old"))
-        except _Unreadable as error:
-            return error.denied(request)
+            old_labels = labels_of(typed(request.old_object, request, ("v1", "Namespace"), "  old"))
+        except Unreadable as error:
+            return _denied(request, 400, "BadRequest", str(error), annotations={"error": error.in_full})
         old_policy, old_errors = policy_of(old_labels, self.configuration.defaults)
         if errors and errors != old_errors:
             return _invalid(request, errors)
@@ -101,16 +110,16 @@ class Controller:
         asked = ", ".join(
             f"{mode}={policy.of(mode)}"
             for mode in MODES
-            if policy.of(mode).level != "privileged" and not labels.keys().isdisjoint(_keys(mode))
+            if policy.of(mode).level != "privileged" and {PREFIX + mode, f"{PREFIX}{mode}-version"} & labels.keys()
         )
-        name = quoted(_name(request.object))
+        name = quoted(name_of(request.object))
         return [f"namespace {name} is exempt from Pod Security, and the policy ({asked}) will be ignored"]
 
     def _misfits(self, request: Request, standard: Standard, deadline: float | None) -> list[str]:
         """What to say of the pods that are there already."""
         now = self.clock()
         end = now + (LONGEST_CHECK if deadline is None else min(LONGEST_CHECK, (deadline - now) / 2))
-        name = _name(request.object)
+        name = name_of(request.object)
         try:
             pods = self.cluster.pods(name, end)
         except ClusterError:
@@ -136,12 +145,12 @@ class Controller:
             self.recorder.evaluated("allow", policy.enforce, "enforce", request)
             return _allowed(request, annotations={ENFORCED: str(PRIVILEGED)})
         try:
-            pod = _read(request.object, request, ("v1", "Pod"))
-            old = _read(request.old_object, request, ("v1", "Pod"), " old") if request.operation == "UPDATE" else None
-        except _Unreadable as error:
+            pod = typed(request.object, request, ("v1", "Pod"))
+            old = typed(request.old_object, request, ("v1", "Pod"), " old") if request.operation == "UPDATE" else None
+        except Unreadable as error:
             self.recorder.failed(True, request)
-            return error.denied(request)
-        if old is not None and not _is_significant(_spec(pod), _spec(old)):
+            return _denied(request, 400, "BadRequest", str(error), annotations={"error": error.in_full})
+        if old is not None and not is_significant(spec_of(pod), spec_of(old)):
             return _allowed(request)
         return self._evaluated(request, policy, errors, pod, ("enforce", "audit", "warn"))
 
@@ -154,12 +163,12 @@ class Controller:
             policy, errors = self._policy(request)
             if not errors and policy.audit.level == policy.warn.level == "privileged":
                 return _allowed(request)
-            template = _template(request)
+            template = template_of(request)
         except ClusterError as error:
             self.recorder.failed(True, request)
             said = f"failed to lookup namespace {quoted(request.namespace)}: {error}"
             return _allowed(request, annotations={"error": said})
-        except _Unreadable as error:
+        except Unreadable as error:
             self.recorder.failed(True, request)
             return _allowed(request, annotations={"error": error.in_full})
         if template is None:
@@ -177,11 +186,11 @@ class Controller:
         return _allowed(request, annotations={"exempt": why})
 
     def _is_exempt_class(self, pod: Object) -> bool:
-        return _spec(pod).get("runtimeClassName") in self.configuration.runtime_classes
+        return spec_of(pod).get("runtimeClassName") in self.configuration.runtime_classes
 
     def _policy(self, request: Request) -> tuple[Policy, tuple[LabelError, ...]]:
         """Raises ClusterError."""
-        return policy_of(_labels(self.cluster.namespace(request.namespace)), self.configuration.defaults)
+        return policy_of(labels_of(self.cluster.namespace(request.namespace)), self.configuration.defaults)
 
     def _evaluated(
         self, request: Request, policy: Policy, errors: Sequence[LabelError], pod: Object, modes: Iterable[Mode]
@@ -222,19 +231,17 @@ class _Verdicts:
             self.annotations[ENFORCED] = str(standard)
         if result.allowed:
             return
-        violation = f"violate PodSecurity {quoted(str(standard))}: {result.message}"
-        action: Action
+        said = f"PodSecurity {quoted(str(standard))}: {result.message}"
         match mode:
             case "enforce":
-                action, self.denial = "Deny", violation.replace("violate", "violates", 1)
+                self.denial = f"violates {said}"
             case "audit":
-                action, self.annotations["audit-violations"] = "Audit", f"would {violation}"
+                self.annotations["audit-violations"] = f"would violate {said}"
             case "warn":
-                action = "Warn"
-                self.warnings.append(f"would {violation}")
+                self.warnings.append(f"would violate {said}")
         known = self.violations.get(standard)
         if known is None or known[0] == "Audit":
-            self.violations[standard] = action, result
+            self.violations[standard] = _ACTIONS[mode], result
 
     def decision(self, request: Request) -> Decision:
         findings = tuple(
@@ -256,98 +263,7 @@ class _Verdicts:
         return _denied(request, 403, "Forbidden", message, details, self.annotations, findings)
 
 
-ENFORCED = "enforce-policy"
-"""The audit annotation that has the level of a pod."""
-
-
-class _Unreadable(Exception):
-    """An object that is not of the kind that it should be; `cause` is what its decoder says."""
-
-    def __init__(self, said: str, cause: str = "") -> None:
-        super().__init__(said)
-        self.cause = cause
-
-    @property
-    def in_full(self) -> str:
-        return f"{self}: {self.cause}" if self.cause else str(self)
-
-    def denied(self, request: Request) -> Decision:
-        return _denied(request, 400, "BadRequest", str(self), annotations={"error": self.in_full})
-
-
-def _read(object: Object | None, request: Request, wanted: tuple[str, str], which: str = "") -> Object:
-    """The object, if it is one of the kind. Raises _Unreadable."""
-    found = None if object is None else _decoded(object, request, which)
-    if object is None or found != wanted:
-        raise _Unreadable(f"failed to decode{which} {wanted[1].lower()}")
-    return object
-
-
-def _decoded(object: Object, request: Request, which: str = "") -> tuple[str, str]:
-    """The apiVersion and kind that the object is read as. Raises _Unreadable."""
-    group, version, kind = request.kind
-    named = object.get("apiVersion") or (f"{group}/{version}" if group else version), object.get("kind") or kind
-    type = of_kind(*named)
-    if type is None:
-        cause = f"no kind {quoted(named[1])} is registered for version {quoted(named[0])}"
-    elif problem := misfit(object, type):
-        cause = str(problem)
-    else:
-        return named
-    raise _Unreadable(f"failed to decode{which} object", cause)
-
-
-def _template(request: Request) -> Object | None:
-    """What holds the metadata and spec of the pods; None where a ReplicationController has none. Raises _Unreadable."""
-    object = request.object or {}
-    named = _decoded(object, request)
-    if named not in _HOLDERS:
-        group, _, version = (object.get("apiVersion") or "").rpartition("/")
-        written = f"{group}/{version}, Kind={object.get('kind') or ''}"
-        raise _Unreadable(f"failed to extract pod template: unexpected object type: {written}")
-    for key in _HOLDERS[named]:
-        inner = object.get(key)
-        if inner is None and named[1] == "ReplicationController":
-            return None
-        object = inner or {}
-    return object
-
-
-_HOLDERS = {
-    (f"{workload.group}/{workload.version}".removeprefix("/"), workload.kind): workload.holder for workload in WORKLOADS
-}
-
-RESOURCES = {("", "namespaces"), *((workload.group, workload.resource) for workload in WORKLOADS)}
-
-
-def _spec(pod: Object) -> Mapping[str, Any]:
-    return pod.get("spec") or {}
-
-
-def _name(object: Object | None) -> str:
-    return ((object or {}).get("metadata") or {}).get("name") or ""
-
-
-def _labels(object: Object) -> Mapping[str, str]:
-    return (object.get("metadata") or {}).get("labels") or {}
-
-
-def _keys(mode: Mode) -> tuple[str, str]:
-    return PREFIX + mode, f"{PREFIX}{mode}-version"
-
-
-def _is_significant(spec: Object, old: Object) -> bool:
-    """Whether an update is looked at again: for the number of containers, an image, or a new ephemeral container."""
-    if any(_images(spec, key) != _images(old, key) for key in ("containers", "initContainers")):
-        return True
-    known = dict(reversed(_images(old, "ephemeralContainers", named=True)))  # the first of a name counts
-    return any(known.get(name) != image for name, image in _images(spec, "ephemeralContainers", named=True))
-
-
-def _images(spec: Object, key: str, named: bool = False) -> list[tuple[str, str]]:
-    """The images of containers in their order, with the names where these count."""
-    containers = [container or {} for container in spec.get(key) or ()]
-    return [((named and each.get("name")) or "", each.get("image") or "") for each in containers]
+_ACTIONS: Mapping[Mode, Action] = {"enforce": "Deny", "warn": "Warn", "audit": "Audit"}
 
 
 def _allowed(
