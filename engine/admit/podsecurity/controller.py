@@ -88,6 +88,7 @@ class Controller:
                 return _allowed(request, self._ignored(request, policy, labels))
             if request.operation != "UPDATE":
                 return _allowed(request)
+            # with the two spaces of upstream's text
             old_labels = labels_of(typed(request.old_object, request, ("v1", "Namespace"), "  old"))
         except Unreadable as error:
             return _denied(request, 400, "BadRequest", str(error), annotations={"error": error.in_full})
