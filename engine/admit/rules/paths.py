@@ -48,8 +48,10 @@ def path_of(node: Expr) -> Path | None:
 
 
 def value_path(node: Expr) -> Path | None:
-    """The path of a value, also where a default follows: `port.?hostPort.orValue(0)`."""
+    """The path of a value, also with a default and as a string: `string(port.?hostPort.orValue(0))`."""
     match node:
+        case Call("string", (inner,), target=None):
+            return value_path(inner)
         case Call("orValue", (_,), target=target) if target is not None:
             return path_of(target)
         case _:
