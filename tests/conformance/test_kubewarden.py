@@ -44,6 +44,7 @@ POLICIES = (
     "volumeMounts",
     "ingress",
     "probes",
+    "container-resources",
 )
 
 
