@@ -72,7 +72,8 @@ def problems(document: Mapping[str, Any], compile: Compile = lambda expression: 
     if decoded.unknown:
         return [Problem(unknown.path, f"strict decoding error: {unknown}") for unknown in decoded.unknown]
     policy = defaults.defaulted(decoded.value, type)
-    return [*_metadata(policy.get("metadata", {})), *_SPECS[kind](policy, compile)]
+    found = (*_metadata(policy.get("metadata", {})), *_SPECS[kind](policy, compile))
+    return [*{problem.text: problem for problem in found}.values()]  # nothing is said twice
 
 
 def defaulted(document: Mapping[str, Any]) -> Mapping[str, Any]:
