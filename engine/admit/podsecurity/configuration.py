@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import orjson
 
@@ -40,11 +41,14 @@ def read(text: str | bytes, name: str = "<input>") -> Configuration:
     """The configuration of a file, which may be empty. Raises RuleSetError with what is wrong with it."""
     if not text:
         return Configuration()
-    documents = read_documents(text, name)
-    if len(documents) != 1:
-        found = f"expected one {KIND}, found {len(documents)} documents" if documents else _missing("Kind", "null")
-        raise RuleSetError([Fault(found, documents[1].span()) if documents else Fault(found)])
-    configuration, faults = parsed(documents[0])
+    configuration: Configuration | None = None
+    match read_documents(text, name):
+        case [document]:
+            configuration, faults = parsed(document)
+        case []:
+            faults = [Fault(_missing("Kind", text if isinstance(text, str) else text.decode()))]
+        case [_, second, *_]:
+            faults = [Fault(f"expected one {KIND}", second.span())]
     if configuration is None:
         raise RuleSetError(faults)
     return configuration
@@ -52,10 +56,12 @@ def read(text: str | bytes, name: str = "<input>") -> Configuration:
 
 def parsed(document: Document) -> tuple[Configuration | None, list[Fault]]:
     """The configuration; or why an API server would not start with it, in its words."""
-    problems = list(_kind_problems(document))
+    value, text = document.value, document.source.text
+    if not text.lstrip().startswith("{"):  # YAML becomes JSON before it is read, with its keys sorted
+        value = orjson.loads(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    problems = list(_kind_problems(value, text))
     if not problems:
-        version = document.value["apiVersion"].rpartition("/")[2]
-        decoded = decode(document.value, _type(version))
+        decoded = decode(value, _type(value["apiVersion"].rpartition("/")[2]))
         if decoded.unknown and not decoded.misfits:
             return None, [
                 Fault(f"strict decoding error: {unknown}", document.span(unknown.path, key=True))
@@ -80,23 +86,20 @@ def document_for(standard: Standard) -> Document:
     return document_of({"apiVersion": f"{GROUP}/v1", "kind": KIND, "defaults": defaults})
 
 
-def _kind_problems(document: Document) -> Iterator[Problem]:
-    value = document.value
+def _kind_problems(value: Any, text: str) -> Iterator[Problem]:
     unreadable = "couldn't get version/kind; json parse error: json: cannot unmarshal"
     if not isinstance(value, dict):
         yield Problem((), f"{unreadable} {_JSON[type(value)]} into Go value of type {_TYPE_META}")
         return
-    for key in ("kind", "apiVersion"):
-        if not isinstance(value.get(key), str | None):
+    for key in value:
+        if key in ("apiVersion", "kind") and not isinstance(value[key], str | None):
             yield Problem((key,), f"{unreadable} {_JSON[type(value[key])]} into Go struct field .{key} of type string")
             return
-    text = document.source.text
-    shown = text if text.lstrip().startswith("{") else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    for key, name in (("kind", "Kind"), ("apiVersion", "apiVersion")):
-        if not value.get(key):
-            yield Problem((), _missing(name, shown))
+    group, _, version = (value.get("apiVersion") or "").rpartition("/")
+    for name, given in (("Kind", value.get("kind")), ("apiVersion", version)):
+        if not given:
+            yield Problem((), _missing(name, text))
             return
-    group, _, version = value["apiVersion"].rpartition("/")
     if (group, value["kind"]) != (GROUP, KIND) or version not in VERSIONS:
         known = f"registered for version {quoted(value['apiVersion'])} in scheme {quoted(_SCHEME)}"
         yield Problem(("apiVersion",), f"no kind {quoted(value['kind'])} is {known}")
