@@ -95,6 +95,25 @@ def test_fields_that_a_kind_has_not() -> None:
     assert patched("jsonPatch", pod | {"apiVersion": "example.com/v1"}, value, KINDS)["spec"]["containers"][1]
 
 
+UNFIT = [
+    ("terminationGracePeriodSeconds: 5.5", "cannot convert float64 to int64"),
+    ("overhead: {'cpu': 'much'}", "quantities must match the regular expression"),
+    ("terminationGracePeriodSeconds: 5.0, priority: 3000000000", ""),
+]
+
+
+@pytest.mark.parametrize("fields, problem", UNFIT)
+def test_values_that_fit_the_schema_alone(fields: str, problem: str) -> None:
+    text = f"Object{{spec: Object.spec{{{fields}}}}}"
+    value = evaluate(check(parse(text), WITHIN, PATCHED["applyConfiguration"]), {})
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {}}
+    if not problem:
+        assert patched("applyConfiguration", pod, value, KINDS)["spec"]
+        return
+    with pytest.raises(EvaluationError, match=f"^unable to convert unstructured object to /v1, Kind=Pod: {problem}"):
+        patched("applyConfiguration", pod, value, KINDS)
+
+
 def test_kinds_that_there_are_not() -> None:
     patch = "[JSONPatch{op: 'replace', path: '/apiVersion', value: 'apps/v1'}]"
     value = evaluate(check(parse(patch), WITHIN, PATCHED["jsonPatch"]), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,10 +23,31 @@ def patched(kind: PatchKind, document: Mapping[str, Any], value: Value, schemas:
     """The object after the patch that the value is. Raises EvaluationError. Source: plugin/policy/mutating/patch."""
     if kind == "applyConfiguration":
         _check_names(value)
-        return merge(document, value, schemas)
+        merged = merge(document, value, schemas)
+        _check_values(document, merged)
+        return merged
     result = json_patch.apply(document, [_operation(each) for each in value])
     _check_type(document, result, schemas)
     return result
+
+
+def _check_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Raises EvaluationError for what fits the schema, and no field in Go: half a number, a text that is no quantity.
+
+    A whole number that is too large does fit: it loses its first digits there.
+    """
+    type = of_kind(str(before.get("apiVersion")), str(before.get("kind")))
+    if type is None:
+        return
+    for text in _new(decode(after, type).misfits, decode(before, type).misfits):
+        if number := _NUMBER.fullmatch(text):
+            if "." not in number[1]:
+                continue
+            text = f"cannot convert float64 to {number[2]}"
+        raise EvaluationError(f"unable to convert unstructured object to {kind_of(before)}: {text}")
+
+
+_NUMBER = re.compile(r"json: cannot unmarshal number (\S+) .* of type (\w+)")
 
 
 def _check_type(before: Mapping[str, Any], after: Any, schemas: Schemas) -> None:
