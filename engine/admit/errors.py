@@ -5,6 +5,7 @@
     ├── CompileError            an expression that does not compile: every issue of it, printed as cel-go prints it
     ├── EvaluationError         an expression that fails on its input; str() is cel-go's text alone
     │   └── StatusError         a failure of a patch that an API server answers itself, whatever the failurePolicy
+    ├── ClusterError            what a cluster does not tell of its namespaces and pods
     ├── RequestError            a request that cannot be read: malformed, of the wrong kind, without a resource
     └── UsageError              a flag, a path or an argument of a call that is not possible
 
@@ -110,6 +111,10 @@ class RequestError(AdmitError):
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ClusterError(AdmitError):
+    """What a cluster does not tell; the text is the API server's."""
 
 
 class UsageError(AdmitError):

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from admit.admission import Decision, Request, read
-from admit.errors import RuleSetError
+from admit.errors import ClusterError, RuleSetError
 from admit.podsecurity import configuration
-from admit.podsecurity.cluster import ClusterError, Known, Object
+from admit.podsecurity.cluster import Known, Object
 from admit.podsecurity.configuration import Configuration
 from admit.podsecurity.controller import Controller
 from admit.podsecurity.levels import Standard

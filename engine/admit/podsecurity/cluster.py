@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from admit.cel.library.formatting import quoted
-from admit.errors import AdmitError
+from admit.errors import ClusterError
 from admit.kubernetes.fitting import misfit
 from admit.kubernetes.types import type_of
 
@@ -15,10 +15,6 @@ Object: TypeAlias = Mapping[str, Any]
 
 BUILT_IN = ("default", "kube-node-lease", "kube-public", "kube-system")
 """The namespaces that each cluster has."""
-
-
-class ClusterError(AdmitError):
-    """What the cluster does not tell; the text is the API server's."""
 
 
 class Cluster(Protocol):

@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 from admit.admission import Action, Decision, Finding, Request
 from admit.cel.library.formatting import quoted
+from admit.errors import ClusterError
 from admit.plan.match import Route
 from admit.podsecurity import existing
-from admit.podsecurity.cluster import Cluster, ClusterError, Object
+from admit.podsecurity.cluster import Cluster, Object
 from admit.podsecurity.configuration import Configuration
 from admit.podsecurity.levels import LEVELS, PRIVILEGED, Standard
 from admit.podsecurity.metrics import Recorder

@@ -54,7 +54,7 @@ def warnings(
 
 
 def _controller(pod: Object) -> str | None:
-    references = (pod.get("metadata") or {}).get("ownerReferences") or ()
+    references = filter(None, (pod.get("metadata") or {}).get("ownerReferences") or ())
     return next((reference.get("uid") or "" for reference in references if reference.get("controller") is True), None)
 
 

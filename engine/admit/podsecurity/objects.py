@@ -66,7 +66,8 @@ def name_of(object: Object | None) -> str:
 
 
 def labels_of(object: Object) -> Mapping[str, str]:
-    return (object.get("metadata") or {}).get("labels") or {}
+    labels = (object.get("metadata") or {}).get("labels") or {}
+    return {key: value or "" for key, value in labels.items()}  # a null is an empty text, to Go
 
 
 def is_significant(spec: Object, old: Object) -> bool:
