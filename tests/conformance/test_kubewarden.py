@@ -45,6 +45,7 @@ POLICIES = (
     "ingress",
     "probes",
     "container-resources",
+    "trusted-repos",
 )
 
 
