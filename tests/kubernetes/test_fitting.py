@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from admit.kubernetes.decode import decode
-from admit.kubernetes.fitting import misfit
+from admit.kubernetes.fitting import kind_misfit, misfit
 from admit.kubernetes.types import of_kind
 
 POD: dict[str, Any] = {
@@ -81,3 +81,17 @@ def test_odd_value(path: tuple[str | int, ...]) -> None:
         found.add(problem is None)
     assert True in found
     assert False in found or path[-1] in ("f:metadata", "fieldsV1")
+
+
+@pytest.mark.parametrize(
+    "object, where", [({"apiVersion": "v1", "kind": 5}, "field .kind"), ({"apiVersion": []}, "field .apiVersion")]
+)
+def test_what_names_no_kind(object: dict[str, Any], where: str) -> None:
+    problem = kind_misfit(object)
+    assert problem is not None
+    assert where in problem.text
+
+
+@pytest.mark.parametrize("object", [{}, {"kind": None}, {"apiVersion": "v1", "kind": "Pod", "spec": 5}])
+def test_what_may_name_one(object: dict[str, Any]) -> None:
+    assert kind_misfit(object) is None

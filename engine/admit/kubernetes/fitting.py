@@ -21,6 +21,21 @@ def misfit(object: Mapping[str, Any], type: Type) -> Problem | None:
     return None
 
 
+def kind_misfit(object: Any) -> Problem | None:
+    """Why a decoder that goes by apiVersion and kind cannot find these."""
+    said = "couldn't get version/kind; json parse error: json: cannot unmarshal"
+    if not isinstance(object, dict):
+        return Problem((), f"{said} {_JSON[type(object)]} into Go value of type {_TYPE_META}")
+    for key, value in object.items():
+        if key in ("apiVersion", "kind") and not isinstance(value, str | None):
+            return Problem((key,), f"{said} {_JSON[type(value)]} into Go struct field .{key} of type string")
+    return None
+
+
+_JSON = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+_TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+
+
 @cache
 def _model(name: str) -> Any:
     """A type for msgspec, which admits nothing that decoding does not."""

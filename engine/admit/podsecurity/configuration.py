@@ -16,6 +16,7 @@ from admit.cel.library.formats import dns_label_problems, dns_subdomain_problems
 from admit.cel.library.formatting import quoted
 from admit.errors import Fault, RuleSetError
 from admit.kubernetes.decode import Problem, decode, dotted
+from admit.kubernetes.fitting import kind_misfit
 from admit.kubernetes.types import Field, Type, type_of
 from admit.podsecurity.levels import LATEST, LEVEL_EXPECTED, VERSION_EXPECTED, Standard, is_level, is_version
 from admit.podsecurity.policy import MODES, UNRESTRICTED, Policy
@@ -87,14 +88,9 @@ def document_for(standard: Standard) -> Document:
 
 
 def _kind_problems(value: Any, text: str) -> Iterator[Problem]:
-    unreadable = "couldn't get version/kind; json parse error: json: cannot unmarshal"
-    if not isinstance(value, dict):
-        yield Problem((), f"{unreadable} {_JSON[type(value)]} into Go value of type {_TYPE_META}")
+    if problem := kind_misfit(value):
+        yield problem
         return
-    for key in value:
-        if key in ("apiVersion", "kind") and not isinstance(value[key], str | None):
-            yield Problem((key,), f"{unreadable} {_JSON[type(value[key])]} into Go struct field .{key} of type string")
-            return
     group, _, version = (value.get("apiVersion") or "").rpartition("/")
     for name, given in (("Kind", value.get("kind")), ("apiVersion", version)):
         if not given:
@@ -109,9 +105,7 @@ def _missing(key: str, shown: str) -> str:
     return f"Object '{key}' is missing in '{shown}'"
 
 
-_TYPE_META = r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
 _SCHEME = "k8s.io/pod-security-admission/admission/api/scheme/scheme.go:31"
-_JSON = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
 
 
 @cache

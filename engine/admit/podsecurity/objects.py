@@ -7,7 +7,7 @@ from typing import Any
 
 from admit.admission import Request
 from admit.cel.library.formatting import quoted
-from admit.kubernetes.fitting import misfit
+from admit.kubernetes.fitting import kind_misfit, misfit
 from admit.kubernetes.types import of_kind
 from admit.podsecurity.cluster import Object
 from admit.rules.workloads import WORKLOADS
@@ -82,8 +82,9 @@ def _decoded(object: Object, request: Request, which: str = "") -> tuple[str, st
     """The apiVersion and kind that the object is read as. Raises Unreadable."""
     group, version, kind = request.kind
     named = object.get("apiVersion") or (f"{group}/{version}" if group else version), object.get("kind") or kind
-    type = of_kind(*named)
-    if type is None:
+    if problem := kind_misfit(object):
+        cause = str(problem)
+    elif (type := of_kind(*named)) is None:
         cause = f"no kind {quoted(named[1])} is registered for version {quoted(named[0])}"
     elif problem := misfit(object, type):
         cause = str(problem)
