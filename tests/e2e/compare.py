@@ -264,8 +264,8 @@ def _impersonated(user: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 _DENIED = re.compile(
-    r"(?s)ValidatingAdmissionPolicy '[^']*'.* denied request: .*|policy ['\"].* denied request: .*"
-    r"|Internal error occurred: .*|Resource kind .* not found[.].*"
+    r"(?s)(?<= is forbidden: )ValidatingAdmissionPolicy '.* denied request: .*|^policy ['\"].* denied request: .*"
+    r"|^Internal error occurred: .*|^Resource kind .* not found[.].*"
 )
 _WARNING = re.compile(r'299 - "(Validation failed for .*)"')
 
