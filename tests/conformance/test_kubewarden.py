@@ -46,6 +46,7 @@ POLICIES = (
     "probes",
     "container-resources",
     "trusted-repos",
+    "deprecated-api-versions",
 )
 
 
