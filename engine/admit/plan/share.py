@@ -37,7 +37,7 @@ def _conjunction(conditions: Iterable[Expr], numbers: Iterator[int], inside: boo
                     first, *others = _conjuncts(test)
                     tests.setdefault(first, []).append(_implied(others, consequence))
                 case _:
-                    plain[conjunct] = None
+                    plain[_looked_up_once(conjunct)] = None
     merged = [
         *plain,
         *(_test(test, consequences, numbers, inside) for test, consequences in tests.items()),
@@ -75,6 +75,34 @@ def _hoisted(node: Expr) -> Expr:
             return _implied([test], replace(node, condition=condition))
         case _:
             return node
+
+
+def _looked_up_once(node: Expr) -> Expr:
+    """`x.orValue(null) == null || x.orValue(null) < 1` for `x.orValue(null) == null || x.value() < 1`"""
+    match node:
+        case Call(
+            function="_||_",
+            args=(
+                Call(
+                    function="_==_",
+                    args=(
+                        Call(function="orValue", target=x, args=(Literal(value=None),)) as value,
+                        Literal(value=None),
+                    ),
+                ) as missing,
+                test,
+            ),
+        ) if x is not None:
+            return replace(node, args=(missing, _replaced(test, Call("value", (), x), value)))
+        case _:
+            return node
+
+
+def _replaced(node: Expr, old: Expr, new: Expr) -> Expr:
+    """But for where a name may mean something else."""
+    if node == old:
+        return new
+    return node if isinstance(node, Comprehension | Bind | OptMap) else rebuild(node, lambda n: _replaced(n, old, new))
 
 
 def _highest(node: Expr) -> int:

@@ -112,6 +112,7 @@ class _Profile:
         steps = [step for step in group.steps if any(v.element != TRUE for v in step.lowered.validations)]
         definitions = {name: expr for step in steps for name, expr in step.definitions.items()}
         self.checks = [_Check(step, within) for step in steps]
+        self._by_bit = {1 << i: check for i, check in enumerate(self.checks)}
         self._sieve = sieve([step.holds for step in steps], definitions, within)
 
     def result(self, pod: Mapping[str, Any]) -> Result:
@@ -123,10 +124,10 @@ class _Profile:
             return Result(tuple([check.failure(pod) for check in self.checks if check.fails(pod)]))
         failures = []
         while failed:
-            last = failed.bit_length() - 1
-            failures.append(self.checks[last].failure(pod))
-            failed -= 1 << last
-        return Result(tuple(failures[::-1]))
+            lowest = failed & -failed
+            failures.append(self._by_bit[lowest].failure(pod))
+            failed ^= lowest
+        return Result(tuple(failures))
 
 
 class _Check:

@@ -414,7 +414,7 @@ class Emitter:
             case Call(function="_?_:_", args=(condition, a, b)):
                 return self._conditional(condition, a, b, span)
             case Call(function="orValue", target=Node() as target, args=(default,)):
-                return self.optionals.or_value(target, default, span)
+                return self.optionals.or_value(node, target, default)
             case Call(function="hasValue", target=Node() as target, args=()):
                 found = self.optionals.found(target)
                 return Py(quote("a is not missing", span, a=found.code, missing=self.optionals.missing()), "bool")
@@ -522,7 +522,8 @@ class Emitter:
             assert isinstance(code, ast.Call)
             code.args = [operand.code for operand in operands]
             result = result_of(node.function, self.kubernetes)
-            made = Py(code, "" if result is None else KIND_OF_TYPE.get(result.name, ""))
+            kind = "" if result is None else KIND_OF_TYPE.get(result.name, "")
+            made = Py(code, "list" if node.function in _OF_LISTS else kind)
         return made
 
     def _argument(self, node: Call, operand: Expr) -> Py:

@@ -83,6 +83,10 @@ class Numbering:
         """Whether the value is used more than once."""
         return self.uses[self.numbers[id(node)]] > 1
 
+    def only_in(self, node: Expr, outer: Expr) -> bool:
+        """Whether the value is used in another one alone, of which it is a part."""
+        return self.uses[self.numbers[id(node)]] == self.uses[self.numbers[id(outer)]]
+
     def selection(self, node: Select) -> int | None:
         """The number of `a.b` for `has(a.b)`, where `a.b` occurs too."""
         return self._keys.get((_label(replace(node, test=False)), (self.numbers[id(node.operand)],)))

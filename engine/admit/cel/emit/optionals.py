@@ -9,7 +9,6 @@ from admit.cel.ast import Call, Expr, Ident, Literal, OptMap, Select
 from admit.cel.emit.frame import Py, Unfit
 from admit.cel.quote import constant, quote
 from admit.cel.types import Kind, Type
-from admit.source import Span
 
 if TYPE_CHECKING:
     from admit.cel.emit.emitter import Emitter
@@ -86,9 +85,13 @@ class Optionals:
             base = self.emitter.operand(operand)
         return quote("a.get(key, default)", span, a=base.code, key=constant(field, span), default=default)
 
-    def or_value(self, target: Expr, default: Expr, span: Span) -> Py:
+    def or_value(self, node: Expr, target: Expr, default: Expr) -> Py:
+        """`target.orValue(default)`, which is the node."""
+        span = node.span
         if isinstance(default, Literal):
-            return Py(self.value_or(target, self.emitter.frame.fixed(default.value, default.span)))
+            fixed = self.emitter.frame.fixed(default.value, default.span)
+            once = self.emitter.numbering.only_in(target, node)
+            return Py(self._looked_up(target, fixed) if once else self.value_or(target, fixed))
         found = self.found(target)
         name = self.emitter.frame.fresh("t")
         self.emitter.frame.emit("name = found", span, name=name, found=found.code)
