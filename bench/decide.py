@@ -4,6 +4,8 @@ First the bundled policies, folder by folder and all together, each bound with s
 so that every rule is evaluated to its end; those that refuse it are left out, and named. Then the price of policies
 that do not match: ten about Pods alone, and the same ten among a thousand, as policies of ours and as
 ValidatingAdmissionPolicies with their bindings; and the time that loading takes for one that was never seen before.
+Last, all that Pod Security's level restricted says of the Pod, which it denies for its host ports, and of the same Pod
+without them, which it allows, at the versions that brought new checks.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from measure import Loop, best, plot, shared, show, write
 
 import admit
 from admit.library import Library
+from admit.podsecurity import evaluate
 
 SETTINGS: dict[str, dict[str, object]] = {
     "kubewarden/user-group-psp": {"run_as_user": {"rule": "MustRunAs", "ranges": [{"min": 1000, "max": 2000}]}},
@@ -32,6 +35,7 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 OTHER_RESOURCES = ("configmaps", "endpoints", "events", "limitranges", "namespaces", "secrets", "services")
 JSON = "orjson.loads"
+VERSIONS = ("v1.0", "v1.8", "v1.19", "v1.22", "v1.23", "v1.25", "v1.34", "v1.35", "latest")
 
 
 def main() -> None:
@@ -59,8 +63,37 @@ def main() -> None:
     among = {form: times[f"10 of 1,000 {form}"] / times[f"10 {form}"] for form in forms}
     for form in forms:
         print(f"\n10 {form} among 1,000: {among[form]:.2f} times the 10 alone; cold load: {cold[form]:.2f} ms each")
-    write("decide", {"decision_us": times, "among_1000_times_alone": among, "cold_load_ms_a_policy": cold})
+    restricted = _pod_security(pod)
+    write(
+        "decide",
+        {
+            "decision_us": times,
+            "among_1000_times_alone": among,
+            "cold_load_ms_a_policy": cold,
+            "restricted_times_loads": restricted,
+        },
+    )
     plot("decide", "One decision about a Pod", "µs", {"": times})
+
+
+def _pod_security(pod: dict[str, Any]) -> dict[str, list[float]]:
+    """For each version what it takes to deny the Pod and to allow it without host ports, in times of reading it."""
+    open_ = orjson.loads(orjson.dumps(pod))
+    for port in (port for container in open_["spec"]["containers"] for port in container["ports"]):
+        port.pop("hostPort", None)
+    pods = {"denied": pod, "allowed": open_}
+    loops = {}
+    for outcome, each in pods.items():
+        loops[JSON, outcome] = Loop("loads(text)", loads=orjson.loads, text=orjson.dumps(each))
+        for version in VERSIONS:
+            if evaluate("restricted", version, each).allowed is not (outcome == "allowed"):
+                raise SystemExit(f"restricted:{version}: the Pod should be {outcome}")
+            loops[version, outcome] = Loop("evaluate(*given)", evaluate=evaluate, given=("restricted", version, each))
+    times = best(loops)
+    ratios = {version: [times[version, outcome] / times[JSON, outcome] for outcome in pods] for version in VERSIONS}
+    rows = [[version, *ratio] for version, ratio in ratios.items()]
+    show(f"restricted, in times of {JSON}", ["", *pods], rows)
+    return ratios
 
 
 def _rule_sets(pod: dict[str, Any]) -> dict[str, list[str]]:

@@ -444,10 +444,10 @@ def overloads() -> Mapping[str, Overload]:
 
 
 def _can_be_written(overload: Overload) -> bool:
-    """Not those of mutations, nor those that only a macro calls, or what was not checked."""
+    """Not those of mutations or of messages, nor those that only a macro calls, or what was not checked."""
     internal = "@" in overload.function and overload.function not in ("@in", *_WRITTEN)
     reached = overload.declared or not overload.function[0].isalpha()
-    return reached and overload.library != "jsonpatch" and not internal
+    return reached and overload.library not in ("jsonpatch", "messages") and not internal
 
 
 @cache
