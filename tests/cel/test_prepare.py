@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from admit.cel import CompileError, Environment
+from admit.cel.ast import Entry, MapExpr
+from admit.cel.fold import literal
+from admit.cel.prepare import constants
+from admit.cel.values import Optional
+from admit.source import UNKNOWN
 
 REFUSED = [
     ("has(object.x) ? int('x') : 1", "type conversion error from 'string' to 'int'", 19),
@@ -29,6 +34,13 @@ def test_refused(text: str, message: str, at: int) -> None:
 @pytest.mark.parametrize("text", ["int(object.x)", "object[object.x]", "int('1' + 'x')", "{dyn(1): 2, dyn(1.5): 3}"])
 def test_left_to_the_evaluation(text: str) -> None:
     Environment("1.36", {"object": "dyn"}).compile(text)
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_optional_entry_of_a_value_known_beforehand(optional: bool) -> None:
+    key, value = literal("a", UNKNOWN), literal(Optional(1), UNKNOWN)
+    node = MapExpr((Entry(key, value, optional=optional, span=UNKNOWN),), span=UNKNOWN)
+    assert (id(node) in constants(node, 36)) != optional
 
 
 def test_specification() -> None:

@@ -72,6 +72,7 @@ def test_policy(case: Case) -> None:
     for path in expected.get("mutated_paths", ()):
         assert list(at(decision.object, path["path"])) == path["values"]
     if "mutated_spec_expected" in expected:
+        assert decision.object is not None
         assert comparable(decision.object["spec"]) == comparable(expected["mutated_spec_expected"])
     if "mutated_object" in expected:
         assert comparable(decision.object) == comparable(expected["mutated_object"])
