@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import re2
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from admit.cel import regex
@@ -148,6 +148,7 @@ def test_any_pattern_agrees_with_re2(pattern: str, texts: list[str]) -> None:
         assert search(text) == (oracle.search(text) is not None), (regex.plan(pattern), text)
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # most patterns are none for `re`
 @given(
     PATTERNS, st.text(st.sampled_from("ab1-:\n"), min_size=1, max_size=4), st.text(st.sampled_from("ab1:!"), max_size=2)
 )
