@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from admit.cel.ast import Call
-from admit.cel.cost.bounds import PATTERN, TRAVERSAL
+from admit.cel.cost.bounds import MOST, PATTERN, TRAVERSAL
 from admit.cel.cost.model import CostModel
 from admit.cel.library.formatting import FORMATS
 from admit.cel.values import Exclusive, Map, Optional, Value
@@ -30,6 +30,8 @@ def price(node: Call, model: CostModel, kubernetes: int | None) -> Price:
     if node.function in ("_==_", "_!=_"):
         compared = _by_size(_least, minor)
         return _small(compared) if model.libraries and node.function == "_==_" and minor >= _SMALL_SINCE else compared
+    if minor < _CHANGED_SINCE and overload in _FLATTENED:
+        return _flattened_before
     if found := _EXTENSIONS.get(overload):
         return found
     if model.libraries and (found := _KUBERNETES.get(overload) or _KUBERNETES.get(node.function)):
@@ -134,7 +136,12 @@ _CHANGED: Mapping[str, _Sum] = {
 
 
 def _made_list(size: int, factor: float = 1) -> int:
-    return int(float(size) * (1 if factor < 0 else factor)) + 11
+    return _whole(float(size) * (1 if factor < 0 else factor)) + 11
+
+
+def _whole(amount: float) -> int:
+    """As Go makes an unsigned integer of a double that may be none, on amd64."""
+    return int(amount) & MOST if amount <= MOST else 1 << 63
 
 
 def _result_made(operands: Sequence[Value], result: Value) -> int:
@@ -144,6 +151,12 @@ def _result_made(operands: Sequence[Value], result: Value) -> int:
 def _flattened(operands: Sequence[Value], result: Value) -> int:
     depth = operands[1] if len(operands) == 2 and isinstance(operands[1], int) else 1
     return _made_list(_unwrapped_size(operands[0]), depth)
+
+
+def _flattened_before(operands: Sequence[Value], result: Value) -> int:
+    """The depth may be negative where another operand absorbs what comes of it."""
+    depth = operands[1] if len(operands) == 2 and isinstance(operands[1], int) else 1
+    return (_whole(float(_unwrapped_size(operands[0])) * depth) + 11) & MOST
 
 
 def _sorted(operands: Sequence[Value], result: Value) -> int:
@@ -156,13 +169,14 @@ def _sets(factor: int) -> Price:
     return _by_size(lambda sizes: 1 + sizes[0] * sizes[1] * factor, _UNWRAPPED_SINCE)
 
 
+_FLATTENED = ("list_flatten", "list_flatten_int")
 _COMPARABLE = (
     *("int", "uint", "double", "bool", "string", "bytes"),
     *("google.protobuf.Duration", "google.protobuf.Timestamp"),
 )
 _EXTENSIONS: Mapping[str, Price] = {
     **dict.fromkeys(("list_slice", "lists_range", "list_reverse"), _result_made),
-    **dict.fromkeys(("list_flatten", "list_flatten_int"), _flattened),
+    **dict.fromkeys(_FLATTENED, _flattened),
     "list_distinct": _sorted,
     **{f"list_{type}_{function}": _sorted for type in _COMPARABLE for function in ("sort", "sortByAssociatedKeys")},
     **dict.fromkeys(("list_sets_contains_list", "list_sets_intersects_list"), _sets(1)),
