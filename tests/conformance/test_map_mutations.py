@@ -13,6 +13,7 @@ from admit.cel.link import link
 from admit.cel.parse import parse
 from admit.cel.values import Struct, encode
 from admit.errors import CompileError, EvaluationError
+from admit.kubernetes.normalise import bare
 from admit.kubernetes.schemas import Schemas
 from admit.plan.patch import patched
 from admit.rules.lower import PATCHED
@@ -72,9 +73,7 @@ def _is(expected: dict[str, Any], found: dict[str, Any]) -> bool:
         return text in found.get(what.removesuffix("_contains"), "")
     if what == "value" and "native" in found:
         return bool(encode(found["native"]) == text)
-    return expected == found or (
-        what in found and what == "object" and _pruned(DEPLOYMENT | text) == _pruned(found[what])
-    )
+    return expected == found or (what in found and what == "object" and bare(DEPLOYMENT | text) == bare(found[what]))
 
 
 def _native(value: Any) -> Any:
@@ -84,17 +83,5 @@ def _native(value: Any) -> Any:
             return {"$jsonpatch": native} if type_ == JSON_PATCH else native
         case list():
             return [_native(item) for item in value]
-        case _:
-            return value
-
-
-def _pruned(value: Any) -> Any:
-    """Without what a typed object in Go does not tell from nothing."""
-    match value:
-        case dict():
-            kept = {key: _pruned(item) for key, item in value.items()}
-            return {key: item for key, item in kept.items() if item not in (None, {}, [])}
-        case list():
-            return [_pruned(item) for item in value]
         case _:
             return value

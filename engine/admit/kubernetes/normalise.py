@@ -42,17 +42,17 @@ def redefaulted(before: Mapping[str, Any], after: Any, schemas: Schemas) -> Any:
     """
     schema = schemas.custom(schema_kind(before))
     complete = completed if schema is None else partial(filled, schema=schema)
-    return complete(after) if _bare(complete(before)) == _bare(before) else after
+    return complete(after) if bare(complete(before)) == bare(before) else after
 
 
-def _bare(value: Any) -> Any:
-    """Without what says nothing."""
+def bare(value: Any) -> Any:
+    """A value without what says nothing: nulls, and what is empty then."""
     match value:
         case dict():
-            kept = {key: _bare(item) for key, item in value.items()}
+            kept = {key: bare(item) for key, item in value.items()}
             return {key: item for key, item in kept.items() if item not in (None, {}, [])}
         case list():
-            return [_bare(item) for item in value]
+            return [bare(item) for item in value]
         case _:
             return value
 
