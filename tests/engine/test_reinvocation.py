@@ -82,3 +82,10 @@ def test_rules_of_ours_count_as_others() -> None:
     }
     first = policy("first", wrote("a", "object.data.?b.orValue('-')"))
     assert data(first, [ours]) == {"a": "-ours", "b": "ours"}
+
+
+def test_an_object_without_a_version_is_given_none() -> None:
+    kind = {"group": "", "version": "v1", "kind": "ConfigMap"}
+    request = {"uid": "1", "kind": kind, "operation": "CREATE", "object": {"metadata": {"name": "c"}, "data": {}}}
+    decision = admit.load(policy("first", wrote("a", "'a'"), "Never")).review(request)
+    assert decision.patch == [{"op": "add", "path": "/data/a", "value": "a"}]

@@ -11,7 +11,7 @@ from admit.admission import Request
 from admit.cel.values import Value
 from admit.engine.tally import Tally
 from admit.errors import EvaluationError
-from admit.plan.match import Matched, Route, matched
+from admit.plan.match import Matched, Route, matched, matches
 from admit.rules.model import MatchResources
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Case:
 
     def matches(self, limits: MatchResources) -> bool:
         """Whether the request, with its object as it is now, matches as it is."""
-        return matched(limits, self.route, self.current, self.engine.namespace_labels) is not None
+        return matches(limits, self.route, self.current, self.engine.namespace_labels)
 
     def matched(self, limits: MatchResources) -> Matched | None:
         """What the request, with its object as it is now, matches as, be it in another version."""

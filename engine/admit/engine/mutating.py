@@ -19,7 +19,7 @@ from admit.kubernetes.normalise import redefaulted
 from admit.plan.ir import Group
 from admit.plan.patch import patched
 from admit.plan.validating import BUDGET, applies
-from admit.rules import lower
+from admit.rules import lower, model
 
 Key: TypeAlias = tuple[str, str, str | None, str | None]
 """An invocation: the policy, the binding, and the namespace and name of the parameter."""
@@ -114,7 +114,8 @@ class Mutating:
             raise outcome
         made = patched(mutation.kind, scope["object"], outcome, case.engine.schemas)
         made = redefaulted(scope["object"], made, case.engine.schemas)
-        case.scope["object"] = {**made, "apiVersion": case.scope["object"].get("apiVersion")}
+        sent = {key: value for key, value in case.scope["object"].items() if key == "apiVersion"}
+        case.scope["object"] = made | sent  # not in the version that was matched
         self._dirty = True
 
     def _require_again(self) -> None:
@@ -145,7 +146,7 @@ class _Failure:
     of_binding: bool = True
 
     @property
-    def policy(self) -> Any:
+    def policy(self) -> model.Policy:
         return self.group.bound.members[0].policy
 
     @property

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from admit.cel.ast import Expr
 from admit.cel.values import Value, type_of
 from admit.errors import EvaluationError
-from admit.rules.model import AuditAnnotation, FailurePolicy, Validation
+from admit.rules.model import AuditAnnotation, Constraint, FailurePolicy, Validation
 
 CONDITIONS_BUDGET = 2_500_000
 BUDGET = 10_000_000
@@ -138,7 +139,6 @@ def _note(written: AuditAnnotation, outcome: Outcome, fail: bool) -> Note:
             return Note(written.key, error=found)
 
 
-def text_of(written: object) -> str:
+def text_of(written: Expr | Constraint) -> str:
     """An expression as it is written, white space and all."""
-    span = written.span  # type: ignore[attr-defined]
-    return span.source.text  # type: ignore[no-any-return]
+    return written.span.source.text
