@@ -155,13 +155,13 @@ FILLED = [  # %s: so many of the character or text, up to the size
 
 @pytest.mark.parametrize("text", [text * (SIZE // len(text)) for text in REPEATED], ids=REPEATED)
 def test_time_of_what_is_repeated(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     tried(text)
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 @pytest.mark.parametrize(("frame", "filling"), FILLED, ids=map(str, FILLED))
 def test_time_of_what_is_long(frame: str, filling: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     tried(frame.replace("%s", filling * ((SIZE - len(frame)) // len(filling)), 1))
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
