@@ -9,6 +9,7 @@ from typing import Any
 import click
 import orjson
 
+from admit.admission import Request, read
 from admit.errors import UsageError
 from admit.rules.yaml import load
 
@@ -29,3 +30,20 @@ def values_of(text: bytes, file: str) -> list[Any]:
         with suppress(orjson.JSONDecodeError):
             return [orjson.loads(text)]
     return load(text, file)
+
+
+def request_in(file: str) -> Request:
+    """The request of a review, or a map that has one as `request`, or a request alone. Raises RequestError, UsageError.
+
+    As for kwctl, the version of the review does not matter.
+    """
+    content = content_of(file)
+    try:
+        value = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return read(content)  # which says what is wrong with it
+    match value:
+        case {"request": dict(request)} if value.get("kind") in (None, "AdmissionReview"):
+            return read(request)
+        case _:
+            return read(value)

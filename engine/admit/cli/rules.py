@@ -35,7 +35,7 @@ POD_SECURITY = click.option(
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the two options that settings come from; `settings_from` reads them."""
     path = click.Path(path_type=Path)
-    command = click.option("--settings-path", metavar="FILE", type=path, help="The same, from a file.")(command)
+    command = click.option("--settings-path", "-s", metavar="FILE", type=path, help="The same, from a file.")(command)
     return click.option("--settings-json", metavar="JSON", help="Settings of the policy, where one is named.")(command)
 
 

@@ -11,7 +11,8 @@ import click
 import orjson
 
 from admit.admission import Decision
-from admit.cli.files import content_of, values_of
+from admit.cli.files import content_of, request_in, values_of
+from admit.cli.kwctl import as_kwctl
 from admit.cli.output import OUTPUT, Form, show_data
 from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, with_settings
 from admit.engine import Engine
@@ -24,13 +25,16 @@ from admit.loading import files_of
 
 @click.command("run")
 @click.argument("policies", metavar="[POLICY]...", nargs=-1)
-@click.option("--request", "-r", "request", metavar="FILE", help="An AdmissionReview or AdmissionRequest; - is stdin.")
+@click.option(
+    "--request-path", "--request", "-r", "request", metavar="FILE", help="A review or its request; - is stdin."
+)
 @click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
 @click.option("--as-is", is_flag=True, help="Judge manifests as they are, without what an API server fills in.")
 @with_settings
 @POD_SECURITY
 @KUBERNETES
 @OUTPUT
+@as_kwctl
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -47,8 +51,8 @@ def command(
     """Decide on a request or on manifests.
 
     A request (-r) is answered as a webhook answers it; manifests (-f) are judged as if they were created. POLICY is a
-    policy of the library, a rule file or a folder. The exit status is 0 where all is allowed, 1 where something is
-    denied, 2 for an error.
+    policy of the library or a Kubewarden module that it stands for, a rule file or a folder. The exit status is 0 where
+    all is allowed, 1 where something is denied, 2 for an error.
     """
     if (request is None) == (not manifests):
         raise UsageError("either a request (-r) or manifests (-f) are needed")
@@ -57,7 +61,7 @@ def command(
     namespaces = [item for _, item in items if _is_namespace(item)]
     engine = engine_of(policies, kubernetes, settings, pod_security=pod_security, namespaces=namespaces)
     denied = False
-    decisions = [engine.review(content_of(request))] if request is not None else _decisions(engine, items, as_is)
+    decisions = [engine.answer(request_in(request))] if request is not None else _decisions(engine, items, as_is)
     for i, decision in enumerate(decisions):
         denied = denied or not decision.allowed
         if (form or ("json" if request is not None else "text")) == "text":
