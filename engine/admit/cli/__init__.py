@@ -11,6 +11,7 @@ from admit import __version__
 
 COMMANDS = {
     "run": "Decide on a request or on manifests.",
+    "bench": "Measure how long a request takes to be decided.",
     "serve": "Serve rules as an admission webhook.",
     "test": "Run the tests of rules.",
     "check": "Load rules, and report every error and warning.",

@@ -1,4 +1,4 @@
-"""Options that `kwctl run` and `kwctl bench` have and that mean nothing here: ignored where that is safe, else refused."""
+"""Options of `kwctl run` and `kwctl bench` that mean nothing here: ignored where that is safe, else refused."""
 
 from __future__ import annotations
 
