@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from admit.cli.files import content_of
 from admit.cli.output import show_faults
 from admit.engine import Engine
 from admit.errors import RuleSetError, UsageError
+from admit.importers.modules import CEL_POLICY, FOLDER, REFUSED, bundled, is_module, name_of
 from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of, missing_bindings
 from admit.podsecurity import configuration
@@ -57,7 +59,7 @@ def engine_of(
         documents.append(configuration_of(pod_security))
     if all_bound:
         documents += missing_bindings(
-            document for rule in rules if rule not in Library() for document in documents_of(path_of(rule))
+            document for rule in rules if library_name(rule) is None for document in documents_of(path_of(rule))
         )
     engine, faults = check(
         documents, kubernetes=kubernetes, namespaces=namespaces or (), all_namespaces=namespaces is not None
@@ -71,13 +73,14 @@ def engine_of(
 
 def given(rules: Sequence[str], settings: Mapping[str, Any] | None = None) -> list[Given]:
     """What `load` is given for the rules; settings are those of the one policy that there is. Raises UsageError."""
+    named = [(rule, library_name(rule)) for rule in rules]
     if settings is None:
-        return [binding_of(rule, {}) if rule in Library() else path_of(rule) for rule in rules]
+        return [path_of(rule) if name is None else binding_of(name, {}) for rule, name in named]
     if len(rules) != 1:
         raise UsageError(f"settings are for one policy, but {len(rules)} are named")
-    (rule,) = rules
-    if rule in Library():
-        return [binding_of(rule, settings)]
+    ((rule, name),) = named
+    if name is not None:
+        return [binding_of(name, settings)]
     path = path_of(rule)
     kinds: dict[str, list[Any]] = {"Policy": [], "PolicyBinding": []}
     for document in documents_of(path):
@@ -108,6 +111,18 @@ def configuration_of(pod_security: str) -> Document:
     content = content_of(path)
     configuration.read(content, str(path))
     return next(iter(read(content, str(path))), configuration.document_for(PRIVILEGED))
+
+
+def library_name(rule: str) -> str | None:
+    """The bundled policy of that name, or of that Kubewarden module; None for a path. Raises UsageError."""
+    if rule in Library() or rule == f"{FOLDER}/{CEL_POLICY}":
+        return rule
+    if is_module(rule) or rule.endswith(".wasm") or name_of(rule).removesuffix("-policy") in REFUSED:
+        return bundled(rule)
+    if not Path(rule).exists():
+        with suppress(UsageError):  # a name that is none of a module's either may be that of a file
+            return bundled(rule)
+    return None
 
 
 def path_of(rule: str) -> Path:
