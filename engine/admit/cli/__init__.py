@@ -12,6 +12,7 @@ from admit import __version__
 COMMANDS = {
     "run": "Decide on a request or on manifests.",
     "bench": "Measure how long a request takes to be decided.",
+    "scaffold": "Write a policy, a binding or a test to start from.",
     "serve": "Serve rules as an admission webhook.",
     "test": "Run the tests of rules.",
     "check": "Load rules, and report every error and warning.",
