@@ -14,6 +14,7 @@ from admit.cel.library.authorization import Authorize
 from admit.engine import Clock, Engine, now
 from admit.engine.authorizer import unavailable
 from admit.errors import Fault, RuleSetError, UsageError
+from admit.importers import kubewarden
 from admit.kubernetes.typecheck import warnings as type_warnings
 from admit.library import Library
 from admit.podsecurity import configuration, evaluate
@@ -83,7 +84,7 @@ def check(
     """
     parse_version(kubernetes)
     faults: list[Fault] = []
-    rule_set, found = rules.load(_documents(documents, faults), Library())
+    rule_set, found = rules.load(_documents(documents, faults), Library(), kubewarden.read)
     faults += found
     bounds, wrong = _lowered(rule_set, kubernetes)
     faults += wrong
@@ -118,10 +119,12 @@ def _lowered(rule_set: RuleSet, kubernetes: str) -> tuple[list[Bound], list[Faul
     faults: list[Fault] = []
     for binding in rule_set.bindings:
         policy = rule_set.policies[binding.policy.key]
-        own = policy.kind == "Policy"
-        bound, wrong = (
-            lower(binding, rule_set.policies, kubernetes) if own else upstream.lower(binding, policy, kubernetes)
-        )
+        if binding.kubewarden is not None:
+            bound, wrong = kubewarden.lowered(binding, rule_set.policies, kubernetes)
+        elif policy.kind == "Policy":
+            bound, wrong = lower(binding, rule_set.policies, kubernetes)
+        else:
+            bound, wrong = upstream.lower(binding, policy, kubernetes)
         faults += wrong
         bounds.append(bound)
     bound_ones = {binding.policy.key for binding in rule_set.bindings}

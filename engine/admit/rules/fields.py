@@ -40,7 +40,7 @@ TESTS: tuple[model.Test, ...] = ("equals", "oneOf", "noneOf", "inRanges", "match
 PATCHES: tuple[model.PatchKind, ...] = ("applyConfiguration", "jsonPatch")
 
 
-def _selector() -> Record:
+def selector() -> Record:
     requirement = Record(
         "Requirement",
         model.Requirement,
@@ -60,7 +60,7 @@ def _selector() -> Record:
     )
 
 
-def _match_resources() -> Record:
+def match_resources() -> Record:
     words = ListOf(Text(), at_least=1, unique=".")
     operations = Choice(("CREATE", "UPDATE", "DELETE", "CONNECT", "*"))
     rule = Record(
@@ -81,8 +81,8 @@ def _match_resources() -> Record:
         {
             "resourceRules": Field(ListOf(rule), "What is matched: any of these."),
             "excludeResourceRules": Field(ListOf(rule), "What is not matched, though a rule above says so."),
-            "namespaceSelector": Field(_selector(), "Labels of the namespace."),
-            "objectSelector": Field(_selector(), "Labels of the object, or of the old one."),
+            "namespaceSelector": Field(selector(), "Labels of the namespace."),
+            "objectSelector": Field(selector(), "Labels of the object, or of the old one."),
             "matchPolicy": Field(
                 Choice(("Equivalent", "Exact")), "Whether other versions of a resource match too; default Equivalent."
             ),
@@ -136,6 +136,7 @@ VALIDATION = Record(
         "matches": Field(Operand(), "The value must match this RE2 pattern, anywhere in it."),
         "present": Field(Flag(only=True), "There must be a value."),
         "absent": Field(Flag(only=True), "There must be no value."),
+        "field": Field(Cel(), "The path that findings point to; left out: the value's, or the innermost element's."),
         "message": Field(Message(), "What is said of each failure; {{ CEL }} is replaced."),
         "messageExpression": Field(Cel(), "CEL that gives the message; `message` is its fallback."),
         "separator": Field(Text(), "Between the messages of several elements; default '; '."),
@@ -172,6 +173,22 @@ def _mutation_table() -> Record:
 
 MUTATION = _mutation_table()
 
+MATCH_CONDITIONS = Field(
+    ListOf(
+        Record(
+            "MatchCondition",
+            model.MatchCondition,
+            {
+                "name": Field(Text(QUALIFIED, "a qualified name"), "The condition's name.", required=True),
+                "expression": Field(Cel(), "Where it is false, the policy does not apply.", required=True),
+            },
+        ),
+        at_most=64,
+        unique="name",
+    ),
+    "Conditions that must all be true for the policy to apply; they see no variables.",
+)
+
 POLICY_SPEC = Record(
     "PolicySpec",
     dict,
@@ -181,22 +198,8 @@ POLICY_SPEC = Record(
         "severity": Field(SEVERITY, "How bad a violation is; default medium."),
         "subject": Field(Choice(("PodSpec",)), "PodSpec: a rule about `pod`, for every kind that carries one."),
         "settings": Field(SchemaOf(), "An OpenAPI v3 schema, as in a CustomResourceDefinition."),
-        "matchConstraints": Field(_match_resources(), "What the policy is about; narrows the subject."),
-        "matchConditions": Field(
-            ListOf(
-                Record(
-                    "MatchCondition",
-                    model.MatchCondition,
-                    {
-                        "name": Field(Text(QUALIFIED, "a qualified name"), "The condition's name.", required=True),
-                        "expression": Field(Cel(), "Where it is false, the policy does not apply.", required=True),
-                    },
-                ),
-                at_most=64,
-                unique="name",
-            ),
-            "Conditions that must all be true for the policy to apply; they see no variables.",
-        ),
+        "matchConstraints": Field(match_resources(), "What the policy is about; narrows the subject."),
+        "matchConditions": MATCH_CONDITIONS,
         "variables": Field(
             ListOf(
                 Record(
@@ -272,7 +275,7 @@ BINDING_SPEC = Record(
         "validationActions": Field(
             ListOf(Choice(("Deny", "Warn", "Audit")), at_least=1, unique="."), "What a violation causes; default Deny."
         ),
-        "matchResources": Field(_match_resources(), "Narrows what the policy is about."),
+        "matchResources": Field(match_resources(), "Narrows what the policy is about."),
         "exceptions": Field(ListOf(EXCEPTION, unique="name"), "What is let through, and why."),
         "paramRef": Field(
             Record(
@@ -280,7 +283,7 @@ BINDING_SPEC = Record(
                 model.ParamRef,
                 {
                     "name": Field(Text(), "The parameter object's name."),
-                    "selector": Field(_selector(), "Selects parameter objects by their labels."),
+                    "selector": Field(selector(), "Selects parameter objects by their labels."),
                     "namespace": Field(Text(), "Its namespace; default that of the request."),
                     "parameterNotFoundAction": Field(
                         Choice(("Allow", "Deny")), "What it means where there is none.", required=True

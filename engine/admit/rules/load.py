@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from admit.errors import Fault
 from admit.rules import upstream
@@ -12,26 +12,25 @@ from admit.rules.fields import API_VERSION, DOCUMENTS
 from admit.rules.model import Binding, Policy, Reference, RuleSet
 from admit.rules.profiles import members, settings_of
 from admit.rules.read import INVALID, Reader, near
-from admit.rules.schema import validate
+from admit.rules.schema import shown_path, unknown, validate, without
 from admit.rules.sense import binding_faults, exception_faults, policy_faults
 from admit.rules.yaml import Document, listed
-
-NOT_READ = {
-    "policies.kubewarden.io": (
-        "ClusterAdmissionPolicy",
-        "AdmissionPolicy",
-        "ClusterAdmissionPolicyGroup",
-        "AdmissionPolicyGroup",
-    ),
-}
 
 POD_SECURITY = "pod-security.admission.config.k8s.io"
 """The API group of what is read elsewhere."""
 
 
-def load(documents: Iterable[Document], library: Mapping[str, Policy] | None = None) -> tuple[RuleSet, list[Fault]]:
+Importer: TypeAlias = Callable[[Document, list[Fault]], Sequence[Policy | Binding] | None]
+"""Reads documents of other projects; None for what is none."""
+
+
+def load(
+    documents: Iterable[Document],
+    library: Mapping[str, Policy] | None = None,
+    importer: Importer = lambda *_: None,
+) -> tuple[RuleSet, list[Fault]]:
     """The rule set, of what is sound in it, and every fault. `library` has the bundled policies by their paths."""
-    contents = _Contents(library or {})
+    contents = _Contents(library or {}, importer)
     for document in documents:
         for each in listed(document):
             contents.take(each)
@@ -50,6 +49,7 @@ class _Contents:
     """What the documents hold, and what is wrong with it."""
 
     library: Mapping[str, Policy]
+    importer: Importer
     faults: list[Fault] = field(default_factory=list)
     policies: dict[str, Policy] = field(default_factory=dict)
     unsound: set[str] = field(default_factory=set)  # policies with faults: not in force, but not unknown either
@@ -62,16 +62,23 @@ class _Contents:
         if _group(document) == POD_SECURITY:
             self.pod_security.append(document)
             return
-        content = _content(document, faults)
+        imported = self.importer(document, faults)
+        contents = [_content(document, faults)] if imported is None else imported
         self.faults += faults
+        for content in contents:
+            self._take(content, document, faults)
+
+    def _take(
+        self, content: Policy | Binding | Mapping[str, Any] | None, document: Document, faults: list[Fault]
+    ) -> None:
         match content:
             case Policy(name=name, key=key) if key in self.policies or key in self.unsound:
                 self.faults.append(Fault(f"there are two policies named {name!r}", content.span))
             case Policy(key=key):
-                if faults:
-                    self.unsound.add(key)
-                else:
+                if all(fault.warning for fault in faults):
                     self.policies[key] = content
+                else:
+                    self.unsound.add(key)
                 self.entries.append((content, document))
             case Binding():
                 self.entries.append((content, document))
@@ -93,7 +100,7 @@ class _Contents:
                     continue
                 binding = Binding(entry.name, Reference(entry.name, span=entry.span), span=entry.span)
             else:
-                binding = entry
+                binding = self._without_unknown(entry, document)
             if binding.key in keys:
                 self.faults.append(Fault(f"there are two bindings named {binding.name!r}", binding.span))
             keys.add(binding.key)
@@ -135,24 +142,49 @@ class _Contents:
         faults = [*self._settings_faults(binding, policy, document)]
         faults += exception_faults(binding, policy, self.policies)
         self.faults += faults
-        return not faults
+        return all(fault.warning for fault in faults)
 
     def _settings_faults(self, binding: Binding, policy: Policy, document: Document) -> Iterable[Fault]:
         """Against the schema of the policy; of a profile, what its members get against theirs."""
+        if binding.kubewarden is not None:
+            for each in binding.kubewarden.members:
+                yield from self._setting_faults(self.policies[each.policy.key], each.settings, document, each.place)
+            return
         place = ("spec", "settings") if document.value["kind"] == "PolicyBinding" else ("metadata", "name")
+        yield from self._setting_faults(policy, binding.settings, document, place)
+
+    def _setting_faults(
+        self, policy: Policy, settings: Mapping[str, Any], document: Document, place: tuple[str | int, ...]
+    ) -> Iterable[Fault]:
         if policy.settings is None:
-            for key in binding.settings:
+            for key in settings:
                 yield Fault(
                     f"unknown setting {key!r}: {policy.name!r} has none", document.span((*place, key), key=True)
                 )
             return
-        problems = list(validate(policy.settings, binding.settings))
+        problems = list(validate(policy.settings, settings))
         if not problems:
             for prefix, member in members(policy, self.policies):
                 if prefix and member.settings is not None:
-                    problems += validate(member.settings, settings_of(policy, binding.settings, self.policies, prefix))
+                    problems += validate(member.settings, settings_of(policy, settings, self.policies, prefix))
         for problem in problems:
             yield Fault(str(problem), document.span((*place, *problem.path), key=problem.unknown))
+
+    def _without_unknown(self, binding: Binding, document: Document) -> Binding:
+        """The binding of a Kubewarden document without settings that there are not: its policies pass over them."""
+        terms = binding.kubewarden
+        if terms is None:
+            return binding
+        found = []
+        for each in terms.members:
+            policy, settings = self._find(each.policy), each.settings
+            for path in () if policy is None else unknown(policy.settings, settings):
+                said = f"unknown setting {shown_path(path)}: it is passed over, as by Kubewarden"
+                self.faults.append(Fault(said, document.span((*each.place, *path), key=True), warning=True))
+                settings = without(settings, path)
+            found.append(replace(each, settings=settings))
+        settings = found[0].settings if terms.expression is None else {}
+        return replace(binding, settings=settings, kubewarden=replace(terms, members=tuple(found)))
 
 
 def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapping[str, Any] | None:
@@ -164,9 +196,6 @@ def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapp
     group, kind = value["apiVersion"].partition("/")[0], value["kind"]
     if group == upstream.GROUP and kind in upstream.KINDS:
         return upstream.read(document, faults)
-    if kind in NOT_READ.get(group, ()):
-        faults.append(Fault(f"{kind} documents are not read by this version", document.span(("kind",))))
-        return None
     if group != API_VERSION.partition("/")[0]:
         return value
     if kind not in DOCUMENTS:

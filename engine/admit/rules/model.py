@@ -76,7 +76,8 @@ class Constraint(Written):
 
 @dataclass(frozen=True, slots=True)
 class Validation(Written):
-    """Holds for every combination of `for_each` where `when` does; `name` is `validations[i]` where none is written."""
+    """Holds for every combination of `for_each` where `when` does; `name` is `validations[i]` where none is written.
+    `field` is the path that findings point to, where it is not that of the value."""
 
     name: str
     rule: Expr | Constraint
@@ -88,6 +89,7 @@ class Validation(Written):
     summary: Template | None = None
     reason: str = "Invalid"
     severity: Severity | None = None
+    field: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +259,34 @@ class RuleException(Written):
 
 
 @dataclass(frozen=True, slots=True)
+class Member(Written):
+    """A policy of a Kubewarden document, in a group with the name that the expression has for it; `place`: where in
+    the document its settings are."""
+
+    name: str
+    policy: Reference
+    settings: Mapping[str, Any]
+    place: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kubewarden(Written):
+    """What a Kubewarden document says of a binding besides: how an answer is made of the verdict.
+
+    `match_conditions` are for an API server, which has asked them before it asks for the binding by its name.
+
+    INVARIANT: without an `expression` there is one member.
+    """
+
+    members: tuple[Member, ...]
+    mutating: bool = False
+    message: str = ""
+    failure_policy: FailurePolicy = "Fail"
+    match_conditions: tuple[MatchCondition, ...] = ()
+    expression: Expr | None = None  # of a group: calls of its members, in !, &&, ||, == and !=
+
+
+@dataclass(frozen=True, slots=True)
 class Binding(Written):
     """A policy in force. `settings` is as written, validated, without the defaults."""
 
@@ -267,6 +297,12 @@ class Binding(Written):
     match_resources: MatchResources | None = None
     exceptions: tuple[RuleException, ...] = ()
     param_ref: ParamRef | None = None
+    kubewarden: Kubewarden | None = None
+
+    @property
+    def mutates(self) -> bool:
+        """Whether its mutations are in force: one without Deny changes nothing."""
+        return "Deny" in self.validation_actions and (self.kubewarden is None or self.kubewarden.mutating)
 
     @property
     def key(self) -> str:

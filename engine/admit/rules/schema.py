@@ -86,6 +86,23 @@ def with_defaults(schema: Schema, value: Any) -> Any:
     return {name: item if (of := inside[name]) is None else with_defaults(of, item) for name, item in whole.items()}
 
 
+def unknown(schema: Schema | None, value: Mapping[str, Any]) -> list[Path]:
+    """The keys of settings that the schema does not know, the last first; without a schema all."""
+    if schema is None:
+        return [(key,) for key in value]
+    return [problem.path for problem in _problems(schema, value, ()) if problem.unknown][::-1]
+
+
+def without(value: Any, path: Path) -> Any:
+    """The value without what is at the path."""
+    key, *rest = path
+    if not rest:
+        return {name: item for name, item in value.items() if name != key}
+    if isinstance(value, list):
+        return [without(item, tuple(rest)) if i == key else item for i, item in enumerate(value)]
+    return {name: without(item, tuple(rest)) if name == key else item for name, item in value.items()}
+
+
 def problems(schema: Schema, value: Any) -> list[Problem]:
     """All that is wrong with a value; the rules are tried where nothing else is wrong."""
     return list(_problems(schema, value, ())) or list(_broken_rules(schema, value, ()))

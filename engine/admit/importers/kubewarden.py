@@ -1,0 +1,344 @@
+"""Kubewarden's documents, and policies.yml of its policy-server, to bindings of the bundled policies.
+
+Sources: kubewarden-controller, api/policies/v1; policy-server, config.rs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from admit.cel.ast import Call, Expr, Literal, children
+from admit.cel.check import check
+from admit.cel.env import admission
+from admit.cel.parse import RESERVED
+from admit.cel.types import BOOL
+from admit.errors import CompileError, Fault, UsageError
+from admit.importers.modules import bundled
+from admit.rules import model
+from admit.rules.fields import MATCH_CONDITIONS, SUBDOMAIN, match_resources, selector
+from admit.rules.lower import Bound, Lowered, lower
+from admit.rules.read import INVALID, Reader, near
+from admit.rules.shapes import (
+    IDENTIFIER,
+    Cel,
+    Choice,
+    Data,
+    Field,
+    Flag,
+    Form,
+    ListOf,
+    MapOf,
+    Record,
+    Settings,
+    Text,
+)
+from admit.rules.yaml import Document
+
+GROUP = "policies.kubewarden.io"
+VERSIONS = ("v1", "v1alpha2")
+KINDS = ("ClusterAdmissionPolicy", "AdmissionPolicy", "ClusterAdmissionPolicyGroup", "AdmissionPolicyGroup")
+OTHERS = ("PolicyServer",)
+"""Kinds that are about an installation of Kubewarden: there is nothing in them for a rule set."""
+
+JUNCTORS = ("_&&_", "_||_", "!_", "_==_", "_!=_")
+
+Read = Sequence[model.Policy | model.Binding]
+
+
+def read(document: Document, faults: list[Fault]) -> Read | None:
+    """What a document puts in force; None for one that is not Kubewarden's. Its faults are added to those given."""
+    match document.value:
+        case {"apiVersion": str(version), "kind": str(kind)}:
+            if version.partition("/")[0] != GROUP:
+                return None
+            return _resource(document, version.partition("/")[2], kind, faults)
+        case dict() as entries if _is_policies_file(entries):
+            reader = _Reader(Reader(document, faults))
+            return [each for name, entry in entries.items() for each in reader.entry(name, entry)]
+        case _:
+            return None
+
+
+def lowered(binding: model.Binding, policies: Mapping[str, model.Policy], kubernetes: str) -> tuple[Bound, list[Fault]]:
+    """The binding of a Kubewarden document in plain CEL, and what is wrong with its expressions."""
+    terms = binding.kubewarden
+    assert terms is not None
+    faults: list[Fault] = []
+    members: list[Lowered] = []
+    conditions = tuple(_checked(condition, kubernetes, faults) for condition in terms.match_conditions)
+    for member in terms.members:
+        bound, wrong = lower(replace(binding, policy=member.policy, settings=member.settings), policies, kubernetes)
+        faults += wrong
+        prefix = f"{member.name}/" if terms.expression is not None else ""
+        members += (_under(each, binding, terms, prefix, conditions) for each in bound.members)
+    return Bound(binding, tuple(members), binding.settings), faults
+
+
+def _under(
+    lowered: Lowered,
+    binding: model.Binding,
+    terms: model.Kubewarden,
+    prefix: str,
+    conditions: tuple[model.MatchCondition, ...],
+) -> Lowered:
+    return replace(
+        lowered,
+        policy=replace(lowered.policy, failure_policy=terms.failure_policy),
+        binding=binding,
+        prefix=prefix,
+        match_conditions=(*lowered.match_conditions, *conditions),
+        validations=tuple(replace(rule, name=prefix + rule.name) for rule in lowered.validations),
+    )
+
+
+def _checked(condition: model.MatchCondition, kubernetes: str, faults: list[Fault]) -> model.MatchCondition:
+    try:
+        checked = check(condition.expression, admission(kubernetes, authorizer=True), BOOL)
+    except CompileError as error:
+        faults += [Fault(issue.message, issue.span) for issue in error.issues]
+        checked = replace(condition.expression, type=BOOL)
+    return replace(condition, expression=checked)
+
+
+def _is_policies_file(entries: dict[str, Any]) -> bool:
+    """Whether it is a map of names and what is in force under them."""
+    if "apiVersion" in entries or "kind" in entries or not all(isinstance(each, dict) for each in entries.values()):
+        return False
+    return any(key in entry for entry in entries.values() for key in ("module", "url", "expression"))
+
+
+_SECONDS = Field(Data(), "Seconds.")
+_RESOURCES = Field(
+    ListOf(
+        Record(
+            "ContextAwareResource",
+            dict,
+            {"apiVersion": Field(Text(), "group/version", True), "kind": Field(Text(), "The kind.", True)},
+        )
+    ),
+    "Objects that the module may look at.",
+)
+_MODE = Field(Choice(("protect", "monitor")), "Whether a rejection counts; default protect.")
+_MESSAGE = Field(Text(), "Said in place of the policy's own text.")
+_MODULE = {
+    "settings": Field(Settings(), "The module's settings."),
+    "contextAwareResources": _RESOURCES,
+    "timeoutEvalSeconds": _SECONDS,
+    "hostCapabilities": Field(ListOf(Text()), "What the module may ask of its host."),
+}
+_NAMED_MODULE = {"module": Field(Text(), "The module.", required=True), **_MODULE}
+_MEMBERS = {
+    "policies": Field(MapOf(Record("Member", dict, _NAMED_MODULE)), "The members, by their names.", required=True),
+    "expression": Field(Cel(), "Calls of the members, in !, && and ||.", required=True),
+    "message": Field(Text(), "The text of a rejection.", required=True),
+}
+
+
+def _rules() -> Field:
+    rules = match_resources().fields["resourceRules"].shape
+    assert isinstance(rules, ListOf) and isinstance(rules.item, Record)
+    fields = {name: field for name, field in rules.item.fields.items() if name != "resourceNames"}
+    return Field(ListOf(replace(rules.item, fields=fields), at_least=1), "What the policy is about.", required=True)
+
+
+_WEBHOOK = {
+    "policyServer": Field(Text(), "The server that has the policy; here there is one."),
+    "mode": _MODE,
+    "rules": _rules(),
+    "matchConditions": MATCH_CONDITIONS,
+    "matchPolicy": match_resources().fields["matchPolicy"],
+    "objectSelector": Field(selector(), "Labels of the object."),
+    "failurePolicy": Field(Choice(("Fail", "Ignore")), "What an error means."),
+    "sideEffects": Field(Choice(("None", "NoneOnDryRun", "Unknown", "Some")), "There are none."),
+    "timeoutSeconds": _SECONDS,
+    "timeoutEvalSeconds": _SECONDS,
+    "backgroundAudit": Field(Flag(), "Whether the audit scanner asks."),
+}
+_CLUSTER = {
+    "namespaceSelector": Field(selector(), "Labels of the namespace."),
+    "allowInsideAdmissionControllerNamespace": Field(Flag(), "There is no such namespace here."),
+}
+_SINGLE = {**_NAMED_MODULE, "mutating": Field(Flag(), "Whether the policy may write."), "message": _MESSAGE}
+_SPECS = {
+    "ClusterAdmissionPolicy": Record("ClusterAdmissionPolicySpec", dict, {**_WEBHOOK, **_CLUSTER, **_SINGLE}),
+    "AdmissionPolicy": Record("AdmissionPolicySpec", dict, {**_WEBHOOK, **_SINGLE}),
+    "ClusterAdmissionPolicyGroup": Record(
+        "ClusterAdmissionPolicyGroupSpec", dict, {**_WEBHOOK, **_CLUSTER, **_MEMBERS}
+    ),
+    "AdmissionPolicyGroup": Record("AdmissionPolicyGroupSpec", dict, {**_WEBHOOK, **_MEMBERS}),
+}
+_ENTRY = Record(
+    "Entry",
+    dict,
+    {
+        "module": Field(Text(), "The module."),
+        "url": Field(Text(), "The module, as it was called once."),
+        **_MODULE,
+        "policyMode": _MODE,
+        "allowedToMutate": Field(Flag(), "Whether the policy may write."),
+        "message": _MESSAGE,
+    },
+    forms=(Form(("module",)), Form(("url",))),
+)
+_GROUP_ENTRY = Record("GroupEntry", dict, {**_MEMBERS, "policyMode": _MODE})
+
+
+def _resource(document: Document, version: str, kind: str, faults: list[Fault]) -> Read:
+    """What a custom resource puts in force; a fault in it leaves nothing."""
+    if kind in OTHERS:
+        said = f"a {kind} is about an installation of Kubewarden: this one does nothing"
+        faults.append(Fault(said, document.span(("kind",)), warning=True))
+        return ()
+    if kind not in KINDS or version not in VERSIONS:
+        wanted = f"expected {', '.join(KINDS)} of {GROUP}/{' or '.join(VERSIONS)}"
+        faults.append(Fault(f"{wanted}{near(kind, KINDS) if kind not in KINDS else ''}", document.span(("kind",))))
+        return ()
+    return _Reader(Reader(document, faults)).resource(kind)
+
+
+class _Reader:
+    """One document, its values read by the tables above."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader, self.document, self.faults = reader, reader.document, reader.faults
+
+    def resource(self, kind: str) -> Read:
+        metadata = self.document.value.get("metadata")
+        if not isinstance(metadata, dict):
+            metadata = {}
+        if "name" not in metadata:
+            self.reader.fault("the field 'name' is required", ("metadata",), key=True)
+        name = self.reader.read(Text(SUBDOMAIN, "a DNS subdomain"), metadata.get("name", "x"), ("metadata", "name"))
+        namespace = ""
+        if not kind.startswith("Cluster"):
+            namespace = self.reader.read(
+                Text(SUBDOMAIN, "a namespace"), metadata.get("namespace", "default"), ("metadata", "namespace")
+            )
+        before = len(self.faults)
+        spec = self.reader.read(_SPECS[kind], self.document.value.get("spec"), ("spec",))
+        if INVALID in (name, namespace, spec) or any(not fault.warning for fault in self.faults[before:]):
+            return ()
+        self._check_seconds(spec.get("timeout_seconds"), ("spec", "timeoutSeconds"))
+        scope = ("namespaced", namespace) if namespace else ("clusterwide",)
+        group = ("group",) if kind.endswith("Group") else ()
+        return [*self.bound("-".join((scope[0], *group, *scope[1:], name)), spec, ("spec",), _limits(spec, namespace))]
+
+    def entry(self, name: str, value: Any) -> Iterator[model.Policy | model.Binding]:
+        """What an entry of policies.yml puts in force."""
+        place = (name,)
+        if "/" in name:
+            self.reader.fault(f"the name {name!r} must not have a '/'", place, key=True)
+            return
+        before = len(self.faults)
+        spec = self.reader.read(_GROUP_ENTRY if "policies" in value or "expression" in value else _ENTRY, value, place)
+        if spec is INVALID or len(self.faults) > before:
+            return
+        renamed = {"policy_mode": "mode", "allowed_to_mutate": "mutating", "url": "module"}
+        yield from self.bound(name, {renamed.get(key, key): each for key, each in spec.items()}, place, None)
+
+    def bound(
+        self, name: str, spec: dict[str, Any], place: tuple[str | int, ...], limits: model.MatchResources | None
+    ) -> Iterator[model.Policy | model.Binding]:
+        """The binding that a document or an entry is; before it, of a group, a policy that has the members."""
+        expression = spec.get("expression")
+        if expression is None:
+            members = [self._member("", spec, place)]
+        else:
+            inner = spec["policies"]
+            members = [self._member(key, value, (*place, "policies", key)) for key, value in inner.items()]
+            self._check_group(expression, inner, place)
+        found = tuple(member for member in members if member is not None)
+        if len(found) < len(members) or not members:
+            return
+        span = self.document.span(("metadata", "name")) if place == ("spec",) else self.document.span(place, key=True)
+        reference = found[0].policy
+        if expression is not None:
+            reference = model.Reference(name, span=span)
+            title = f"{', '.join(member.name for member in found)}: {expression.span.text.strip()}"
+            parts = tuple(dict.fromkeys(member.policy for member in found))
+            yield model.Policy(name, title=title, policies=parts, span=span)
+        terms = model.Kubewarden(
+            found,
+            spec.get("mutating", False),
+            spec.get("message", ""),
+            spec.get("failure_policy", "Fail"),
+            spec.get("match_conditions", ()),
+            expression,
+            span=span,
+        )
+        yield model.Binding(
+            name,
+            reference,
+            {} if expression is not None else found[0].settings,
+            ("Audit",) if spec.get("mode") == "monitor" else ("Deny",),
+            limits,
+            kubewarden=terms,
+            span=span,
+        )
+
+    def _member(self, name: str, spec: dict[str, Any], place: tuple[str | int, ...]) -> model.Member | None:
+        written = "url" if "url" in self._at(place) else "module"
+        span = self.document.span((*place, written))
+        if spec.get("context_aware_resources"):
+            said = "no bundled policy looks at other objects: these are not read"
+            self.faults.append(Fault(said, self.document.span((*place, "contextAwareResources"), key=True), True))
+        self._check_seconds(spec.get("timeout_eval_seconds"), (*place, "timeoutEvalSeconds"))
+        try:
+            policy = model.Reference(bundled(spec["module"]), span=span)
+        except UsageError as error:
+            self.faults.append(Fault(str(error), span))
+            return None
+        return model.Member(name, policy, spec.get("settings", {}), (*place, "settings"), span=span)
+
+    def _check_seconds(self, value: Any, place: tuple[str | int, ...]) -> None:
+        if value is not None and (type(value) is not int or not 1 <= value <= 30):
+            self.reader.fault("expected seconds, from 1 to 30", place)
+
+    def _check_group(self, expression: Expr, members: Mapping[str, Any], place: tuple[str | int, ...]) -> None:
+        if not members:
+            self.reader.fault("expected at least one policy", (*place, "policies"), key=True)
+        for name in members:
+            here = (*place, "policies", name)
+            if self.reader.read(Text(IDENTIFIER, "an identifier"), name, here) is not INVALID and name in RESERVED:
+                self.reader.fault(f"{name!r} is a word of CEL's own, expected an identifier", here, key=True)
+        self.faults += _expression_faults(expression, members)
+
+    def _at(self, place: tuple[str | int, ...]) -> Any:
+        value = self.document.value
+        for part in place:
+            value = value[part]
+        return value
+
+
+def _limits(spec: dict[str, Any], namespace: str) -> model.MatchResources:
+    """What a custom resource is about: one in a namespace is about what is in that namespace."""
+    rules = spec["rules"]
+    namespaces = spec.get("namespace_selector", model.Selector())
+    if namespace:
+        rules = tuple(replace(rule, scope="Namespaced") for rule in rules)
+        namespaces = model.Selector({"kubernetes.io/metadata.name": namespace})
+    return model.MatchResources(
+        rules,
+        namespace_selector=namespaces,
+        object_selector=spec.get("object_selector", model.Selector()),
+        match_policy=spec.get("match_policy", "Equivalent"),
+    )
+
+
+def _expression_faults(node: Expr, members: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is more in the expression of a group than calls of its members and what joins them."""
+    match node:
+        case Call(function, (), None) if function in members:
+            return
+        case Call(function, (), None):
+            yield Fault(f"there is no policy {function!r} in this group{near(function, members)}", node.span)
+        case Call(function) if function in JUNCTORS:
+            for child in children(node):
+                yield from _expression_faults(child, members)
+        case Literal("bool"):
+            return
+        case _:
+            wanted = f"calls such as {next(iter(members), 'name')}(), joined by !, && and ||"
+            yield Fault(f"expected {wanted}", node.span)
