@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Node, Select, children
+from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Node, Select, children, rebuild
 from admit.cel.ast import Literal as Constant
 from admit.cel.check import check
 from admit.cel.env import AUTHORIZER, JSON_PATCH, NEW_IN_OLDEST, NEWEST, OBJECT, Declarations, admission, declarations
@@ -243,9 +244,11 @@ class _Lowering:
         deciding = self.deciding()
         for variable in self.policy.variables:
             scope = self.scope(types)
+            expression = variable.expression
             if variable.name not in deciding:
-                scope = replace(scope, functions=_of_messages())
-            checked = self.check(variable.expression, scope)
+                expression = self.said(expression, scope)
+                scope = replace(self.dated(scope), functions=_of_messages())
+            checked = self.check(expression, scope)
             types[variable.name] = checked.type or DYN
             variables.append(replace(variable, expression=checked))
         scope, conditions = self.scope(types), self.scope(None)
@@ -302,7 +305,24 @@ class _Lowering:
     def saying(self, scope: Declarations) -> Declarations:
         """What a message may mention: functions of its own, and no authorizer."""
         variables = {name: type_ for name, type_ in scope.variables.items() if name not in AUTHORIZER}
-        return replace(scope, functions=_of_messages(), variables=variables)
+        return self.dated(replace(scope, functions=_of_messages(), variables=variables))
+
+    def said(self, node: Expr, scope: Declarations) -> Expr:
+        """What a message mentions, with each `fails(RULE, element, ...)` as what it stands for: that the rule fails
+        for these elements of its loops, whatever those of the others are."""
+        node = rebuild(node, partial(self.said, scope=scope))
+        match node:
+            case Call("fails", (Constant("string", name), *given), None):
+                rule = next((rule for rule in self.policy.validations if rule.name == name), None)
+                if rule is not None and len(given) <= len(rule.for_each):
+                    verdict = self.verdict(rule, *self.loops(rule.for_each, scope), skipped=len(given))
+                    by = {each.variable: element for each, element in zip(rule.for_each, given, strict=False)}
+                    return _not(substitute(verdict, by))
+                known = " and at most as many elements as it has loops" if rule is not None else ""
+                self.faults.append(Fault(f"expected a rule of this policy{known}", node.span))
+                return Constant("bool", False, span=node.span)
+            case _:
+                return node
 
     def check(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
         return _checked(node, scope, self.faults, result)
@@ -313,20 +333,12 @@ class _Lowering:
         rule = written.rule
         by: dict[str, Expr] = {}
         if isinstance(rule, model.Constraint):
-            type_ = self.check(rule.value, inner).type or DYN
-            by["value"] = _unwrapped(rule.value, type_)
-            path, holds, at = self.value_path(rule.value, loops), _constrained(rule, type_), rule.value.span
-        else:
-            path, holds, at = None, rule, rule.span
+            by["value"] = _unwrapped(rule.value, self.check(rule.value, inner).type or DYN)
+        path = self.finding_path(written, loops, inner)
+        verdict = self.verdict(written, loops, inner)
         everywhere, here = self.exceptions(self.prefix + written.name, loops)
+        holds = self.holds(rule, inner)
         parts = [part for part in (holds, written.when, everywhere, here) if part is not None]
-        if written.when is not None:
-            holds = _call(at, "_?_:_", written.when, holds, Constant("bool", True, span=at))
-        if here is not None:
-            holds = _call(at, "_||_", holds, here)
-        verdict = combined(written.for_each, holds, at)
-        if everywhere is not None:
-            verdict = _call(at, "_||_", verdict, everywhere)
         sound = len(self.faults) == before
         faults: list[Fault] = []
         checked = _checked(verdict, self.dated(scope), faults)
@@ -343,7 +355,8 @@ class _Lowering:
             self.faults.append(_no_bool(checked))
         messages = []
         if written.message_expression is not None:
-            messages.append(self.check(substitute(written.message_expression, by), self.saying(inner), STRING))
+            text = self.said(substitute(written.message_expression, by), scope)
+            messages.append(self.check(text, self.saying(inner), STRING))
         if written.message is not None:
             messages.append(self.text(written.message, self.saying(inner), by))
         return Validation(
@@ -360,6 +373,26 @@ class _Lowering:
             path,
             written.span,
         )
+
+    def holds(self, rule: Expr | model.Constraint, inner: Declarations) -> Expr:
+        """What must hold of one combination."""
+        if isinstance(rule, model.Constraint):
+            return _constrained(rule, self.check(rule.value, inner).type or DYN)
+        return rule
+
+    def verdict(
+        self, written: model.Validation, loops: tuple[Loop, ...], inner: Declarations, skipped: int = 0
+    ) -> Expr:
+        """The whole rule, exceptions and all, without the outermost loops if some are skipped; not yet checked."""
+        holds = self.holds(written.rule, inner)
+        at = written.rule.value.span if isinstance(written.rule, model.Constraint) else written.rule.span
+        everywhere, here = self.exceptions(self.prefix + written.name, loops)
+        if written.when is not None:
+            holds = _call(at, "_?_:_", written.when, holds, Constant("bool", True, span=at))
+        if here is not None:
+            holds = _call(at, "_||_", holds, here)
+        verdict = combined(written.for_each[skipped:], holds, at)
+        return verdict if everywhere is None else _call(at, "_||_", verdict, everywhere)
 
     def clearer(self, conditions: list[Expr], scope: Declarations) -> list[Fault]:
         """What is wrong with the conditions of a verdict as they are written, rather than with what they became."""
@@ -420,10 +453,17 @@ class _Lowering:
             scope = replace(scope, variables={**scope.variables, each.variable: element})
         return tuple(loops), scope
 
-    def value_path(self, value: Expr, loops: tuple[Loop, ...]) -> Path | None:
-        path = value_path(value)
+    def finding_path(self, written: model.Validation, loops: tuple[Loop, ...], scope: Declarations) -> Path | None:
+        """Where the rule's findings are: at its `field`, or its value."""
         roots = {*POINTED, *(loop.variable for loop in loops if loop.elements is not None)}
-        return path if path is not None and path.root in roots else None
+        if written.field is not None:
+            path = self.path(written.field, scope)
+            if path_of(written.field) is None or path.root not in roots:
+                said = "expected a path from object, pod, podMetadata, or a variable over a list of the object"
+                self.faults.append(Fault(said, written.field.span))
+            return path
+        path_ = value_path(written.rule.value) if isinstance(written.rule, model.Constraint) else None
+        return path_ if path_ is not None and path_.root in roots else None
 
     def exceptions(self, rule: str | None, loops: tuple[Loop, ...]) -> tuple[Expr | None, Expr | None]:
         """What is excepted of a rule (None: of a mutation) everywhere, and what in some combinations of its loops."""
@@ -447,11 +487,12 @@ class _Lowering:
         """`'text ' + string(X) + ...`"""
         node: Expr | None = None
         for part in template.parts:
-            piece = self.printed(substitute(part, by), scope) if not isinstance(part, str) else Constant("string", part)
+            piece: Expr = Constant("string", part) if isinstance(part, str) else self.printed(part, scope, by)
             node = piece if node is None else _call(template.span, "_+_", node, piece)
         return self.check(node or Constant("string", ""), scope, STRING)
 
-    def printed(self, node: Expr, scope: Declarations) -> Expr:
+    def printed(self, node: Expr, scope: Declarations, by: Mapping[str, Expr]) -> Expr:
+        node = self.said(substitute(node, by), scope)
         if self.check(node, scope).type in PRINTED:
             return _call(node.span, "string", node)
         return _call(
