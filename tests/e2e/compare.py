@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from admit.admission.patch import diff
 from admit.cel.library.authorization import Attributes, Verdict
 
 from .recorder import Recorder
-from .server import VERSION, Object, Server
+from .server import VERSION, Object, Server, until, warnings
 
 Case: TypeAlias = Mapping[str, Any]
 """A row of policies.yaml: a policy, its bindings, the objects that there are, and requests."""
@@ -30,7 +29,6 @@ Answer: TypeAlias = dict[str, Any]
 GROUP = "admissionregistration.k8s.io/v1"
 EVERYTHING = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"]}
 CASE = "e2e.test/case"
-ACTIVE_WITHIN = 30  # seconds
 VERBS = {"create": "POST", "update": "PUT", "delete": "DELETE", "connect": "POST"}
 
 
@@ -57,10 +55,10 @@ class Trial:
         """What is not the same, in words; the answers of each are below it."""
         for each in (*table["cluster"], *self.recorder.configurations()):
             self.server.create(each)
-        _until(self._ready)
+        until(self._ready)
         given = [each for each in table["cluster"] if each["kind"] == "CustomResourceDefinition"]
         for definition in given:
-            _until(partial(self._served, definition))
+            until(partial(self._served, definition))
         asked = [each for case in table["cases"] for each in self._prepared(case, given)]
         for case in table["cases"]:
             for document in documents(case):
@@ -129,9 +127,9 @@ class Trial:
             yield "\n".join([f"{asked.case['name']}: {json.dumps(asked.request)}", *answers])
 
     def _theirs(self, case: Case, answer: httpx.Response) -> Answer:
-        noted = self.server.annotations(answer.headers["Audit-Id"])
+        noted = self.server.audit.annotations(answer)
         said = {
-            "warnings": sorted(filter(None, map(_warning, answer.headers.get_list("Warning")))),
+            "warnings": sorted(text for text in warnings(answer) if text.startswith("Validation failed for ")),
             "annotations": {
                 key: _values(text) for key, text in noted.items() if key.startswith((f"{case['name']}/", "validation."))
             },
@@ -191,10 +189,10 @@ class Trial:
             made = documents({"name": "default", "policy": spec})
             for document in made:
                 self.server.create(document)
-            _until(lambda: not self._probe())
+            until(lambda: not self._probe())
             for document in reversed(made):
                 self.server.delete(document)
-            _until(self._probe)
+            until(self._probe)
 
     def _probe(self) -> bool:
         """Whether an object may be created in a namespace that is no case's."""
@@ -267,13 +265,6 @@ _DENIED = re.compile(
     r"(?s)(?<= is forbidden: )ValidatingAdmissionPolicy '.* denied request: .*|^policy ['\"].* denied request: .*"
     r"|^Internal error occurred: .*|^Resource kind .* not found[.].*"
 )
-_WARNING = re.compile(r'299 - "(Validation failed for .*)"')
-
-
-def _warning(header: str) -> str | None:
-    """The text of a policy's warning."""
-    found = _WARNING.fullmatch(header)
-    return re.sub(r"\\(.)", r"\1", found[1]) if found else None
 
 
 def _values(text: str) -> list[str]:
@@ -286,11 +277,3 @@ def _comparable(object: Object | None) -> Object:
     seen = object or {}
     metadata = {key: each for key, each in seen.get("metadata", {}).items() if key != "managedFields"}
     return {**seen, "metadata": metadata}
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + ACTIVE_WITHIN
-    while not condition():
-        if time.monotonic() > until:
-            raise TimeoutError("the API server does not come to it")
-        time.sleep(0.1)

@@ -72,6 +72,7 @@ def recording(folder: Path) -> Iterator[Recorder]:
 class _Handler(BaseHTTPRequestHandler):
     recorder: Recorder
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body at once, or the one waits for the other to be acknowledged
 
     def do_POST(self) -> None:
         review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

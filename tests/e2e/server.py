@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class Server:
     """A client of a server that runs; nobody else speaks to it."""
 
     client: httpx.Client
-    audit_log: Path
+    audit: AuditLog
     _plurals: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
 
     def path(self, object: Mapping[str, Any], *more: str, named: bool = True) -> str:
@@ -88,17 +89,48 @@ class Server:
     def delete(self, object: Mapping[str, Any]) -> None:
         self.client.delete(self.path(object)).raise_for_status()
 
-    def annotations(self, audit_id: str) -> dict[str, str]:
-        """What policies have noted of a request in the audit log."""
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
-            for line in reversed(self.audit_log.read_text().splitlines()):
-                event = json.loads(line)
-                if event["auditID"] == audit_id and event["stage"] == "ResponseComplete":
-                    noted: dict[str, str] = event.get("annotations", {})
-                    return noted
-            time.sleep(0.05)
-        raise TimeoutError(f"nothing in the audit log about {audit_id}")
+
+class AuditLog:
+    """What is noted of the requests that are over, by their ids (the header `Audit-Id`)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        self._noted: dict[str, dict[str, str]] = {}
+
+    def annotations(self, answer: httpx.Response) -> dict[str, str]:
+        """What policies have noted of the request."""
+        id = answer.headers["Audit-Id"]
+        until(lambda: id in self._known())
+        return self._noted[id]
+
+    def _known(self) -> dict[str, dict[str, str]]:
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            *lines, _ = file.read().split(b"\n")
+        self._read += sum(len(line) + 1 for line in lines)
+        for event in map(json.loads, lines):
+            if event["stage"] == "ResponseComplete":
+                self._noted[event["auditID"]] = event.get("annotations", {})
+        return self._noted
+
+
+def warnings(answer: httpx.Response) -> list[str]:
+    """The texts of an answer's warnings."""
+    found = (_WARNING.fullmatch(header) for header in answer.headers.get_list("Warning"))
+    return [re.sub(r"\\(.)", r"\1", warning[1]) for warning in found if warning]
+
+
+_WARNING = re.compile(r'299 - "(.*)"')
+
+
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Waits for what will come. Raises TimeoutError."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"in {seconds} s the API server has not come to it")
+        time.sleep(0.1)
 
 
 @contextmanager
@@ -141,7 +173,7 @@ def running(binary: Path, folder: Path) -> Iterator[Server]:
             ) as client:
                 while not client.get("/readyz").is_success:
                     time.sleep(0.2)
-                yield Server(client, folder / "audit.log")
+                yield Server(client, AuditLog(folder / "audit.log"))
         finally:
             process.terminate()
 
