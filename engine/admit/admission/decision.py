@@ -47,7 +47,8 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """The verdict on a request. `object` is the object judged, after mutation; `code` and `reason` are of a denial."""
+    """The verdict on a request. `object` is the object judged, after mutation; `code` and `reason` are of a denial, 0
+    and empty where it has none."""
 
     request: Request
     allowed: bool = True
@@ -86,11 +87,13 @@ class Decision:
 
     @property
     def _status(self) -> dict[str, Any]:
-        status: dict[str, Any] = {"message": self.message, "code": self.code}
+        status: dict[str, Any] = {"message": self.message}
+        if self.code:
+            status["code"] = self.code
         if self.reason:
             status["reason"] = self.reason
         if self.details is not None:
-            return {**status, "details": self.details}
+            return {**status, "details": self.details} if self.details else status
         causes = [
             {"message": finding.message, "field": finding.field} if finding.pointer else {"message": finding.message}
             for finding in self.findings

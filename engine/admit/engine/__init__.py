@@ -4,6 +4,7 @@
 | --- | --- |
 | case, tally | one request under decision; what the bindings come to, and the Decision made of it |
 | own | policies of ours: what they write, and what they find |
+| kubewarden | Kubewarden's documents: answers as its policy-server makes them |
 | upstream, validating, mutating | the API server's policies: what they match, and with what; VAP; MAP |
 | authorizer | whom a request speaks for, and that each thing is asked once |
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby
@@ -23,7 +24,7 @@ from admit.admission.kinds import Kind, defined
 from admit.cel.env import AUTHORIZER, NEWEST, admission, parse_version
 from admit.cel.library.authorization import Authorize, Authorizer, request_resource
 from admit.cel.values import Value
-from admit.engine import validating
+from admit.engine import kubewarden, validating
 from admit.engine.authorizer import once, unavailable, user
 from admit.engine.case import Case
 from admit.engine.controller import Controller
@@ -32,7 +33,7 @@ from admit.engine.own import Own
 from admit.errors import UsageError
 from admit.kubernetes.equivalents import Equivalents, equivalents
 from admit.kubernetes.schemas import Schemas
-from admit.plan.build import build, mutates
+from admit.plan.build import build
 from admit.plan.composed import Composed
 from admit.plan.ir import Group, Plan
 from admit.plan.link import Expression, Judge, judges
@@ -45,7 +46,7 @@ from admit.rules.names import free
 from admit.rules.workloads import WORKLOADS
 
 Clock: TypeAlias = Callable[[], datetime]
-Way: TypeAlias = Literal["mutate", "validate"]
+Way: TypeAlias = Literal["mutate", "validate", "audit"]
 
 MOST_PLANS = 4096
 """Routes of which the plan is kept. An API server has a few hundred."""
@@ -119,8 +120,9 @@ class Engine:
     def review(self, review: Mapping[str, Any] | bytes, route: Way = "mutate", binding: str | None = None) -> Decision:
         """The decision on an AdmissionReview v1 (or a bare AdmissionRequest).
 
-        `mutate`: mutations, then validations on the result; `validate`: validations of the object as sent. With
-        `binding` only that one. Raises RequestError, UsageError.
+        `mutate`: mutations, then validations on the result; `validate`: validations of the object as sent; `audit`: the
+        same as if all of them denied. With `binding` only that one; a Kubewarden document that is asked for by its name
+        answers as Kubewarden's policy-server does. Raises RequestError, UsageError.
         """
         return self.answer(read(review), route=route, binding=binding)
 
@@ -148,9 +150,10 @@ class Engine:
         self, request: Request, *, route: Way = "mutate", binding: str | None = None, deadline: float | None = None
     ) -> Decision:
         """The decision on a request that has been read; `deadline` is a time of `time.monotonic`."""
-        key = request.resource, request.sub_resource, request.operation, not request.namespace, binding
-        linked = self._routes.get(key) or self._link(Route.of(request), binding)
-        mutating = route == "mutate"
+        bare = route == "audit"
+        key = request.resource, request.sub_resource, request.operation, not request.namespace, binding, bare
+        linked = self._routes.get(key) or self._link(Route.of(request), binding, bare)
+        mutating = route == "mutate" or linked.hosted
         judge = linked.quiet if mutating else linked.holds
         if linked.settled and judge.plain and judge.fused(request.object, request.old_object):
             return linked.unobjected(request, deadline)
@@ -161,6 +164,9 @@ class Engine:
 
     def _decided(self, case: Case, linked: _Linked, mutating: bool) -> Decision:
         """A decision that is not simply `yes`: all mutations in rule-set order, then all validations of the result."""
+        if linked.hosted:
+            ((group, runners),) = linked.telling
+            return kubewarden.answer(case, group, runners, linked.bare)
         if mutating and case.request.object is not None:
             upstream = Mutating(case)
             for native, groups in groupby(linked.writing, lambda each: each[0].native):
@@ -181,7 +187,11 @@ class Engine:
                     continue
                 if group.native:
                     validating.judge(case, group, runners[0])
-                elif _concerns(case, group):
+                elif not _concerns(case, group):
+                    continue
+                elif group.bound.binding.tries:
+                    kubewarden.judge(case, group, runners)
+                else:
                     Own(case, group, runners, linked.messages.get(group.bound.binding.name)).validate()
         return case.tally.decision(case.request, case.scope["object"], self.minor)
 
@@ -190,11 +200,12 @@ class Engine:
         asked = envelope(review)
         if asked is None:
             return None
-        key = asked.gvr, asked.subResource or "", asked.operation, not asked.namespace, binding
+        bare = route == "audit"
+        key = asked.gvr, asked.subResource or "", asked.operation, not asked.namespace, binding, bare
         linked = self._routes.get(key)
         if linked is None or not linked.settled or linked.controller is not None:
             return None
-        judge = linked.quiet if route == "mutate" else linked.holds
+        judge = linked.quiet if route == "mutate" or linked.hosted else linked.holds
         if not judge.plain:
             return None
         parts = judge.projection.parts(asked.object, asked.oldObject)
@@ -205,21 +216,24 @@ class Engine:
         end = time.monotonic() + seconds
         if self.controller is not None:
             self.controller.warm()
-        for operation in ("CREATE", "UPDATE"):
-            for kind in WORKLOADS:
-                if time.monotonic() < end:
-                    self._link(Route(kind.group, kind.version, kind.resource, kind.subresource, operation, True), None)
+        hosted = (bound.binding.name for bound in self.bounds if bound.binding.kubewarden is not None)
+        for binding in (None, *hosted):
+            for operation in ("CREATE", "UPDATE"):
+                for kind in WORKLOADS:
+                    if time.monotonic() < end:
+                        route = Route(kind.group, kind.version, kind.resource, kind.subresource, operation, True)
+                        self._link(route, binding, False)
 
     def plan(self, route: Route, binding: str | None = None) -> tuple[Plan, Judge]:
         """What is done on a route, and the function of what must hold for nothing more to be done; for `explain`."""
         linked = _Linked.of(self, route, binding)
         return linked.plan, linked.quiet
 
-    def _link(self, route: Route, binding: str | None) -> _Linked:
-        linked = _Linked.of(self, route, binding)
+    def _link(self, route: Route, binding: str | None, bare: bool) -> _Linked:
+        linked = _Linked.of(self, route, binding, bare)
         if len(self._routes) < MOST_PLANS:
             resource = route.group, route.version, route.resource
-            self._routes[resource, route.subresource, route.operation, not route.namespaced, binding] = linked
+            self._routes[resource, route.subresource, route.operation, not route.namespaced, binding, bare] = linked
         return linked
 
     def _scope(self, request: Request, uses: frozenset[str]) -> dict[str, Value]:
@@ -264,7 +278,8 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class _Linked:
-    """A plan with its functions; `settled` where they speak of all its groups. `uses`: what its expressions mention."""
+    """A plan with its functions; `settled` where they speak of all its groups. `uses`: what its expressions mention;
+    `hosted`: of a Kubewarden document that was asked for by its name; `bare`: all of it denies."""
 
     plan: Plan
     writing: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has mutations in force
@@ -275,6 +290,8 @@ class _Linked:
     settled: bool
     uses: frozenset[str]
     controller: Controller | None  # if it is concerned
+    hosted: bool
+    bare: bool
 
     def unobjected(self, request: Request, deadline: float | None) -> Decision:
         """The decision on a request that the rules have nothing to say of."""
@@ -283,17 +300,22 @@ class _Linked:
         return Decision(request, object=request.object)
 
     @classmethod
-    def of(cls, engine: Engine, route: Route, binding: str | None) -> _Linked:
+    def of(cls, engine: Engine, route: Route, binding: str | None, bare: bool = False) -> _Linked:
         bounds: Sequence[Bound] = engine.bounds
         if binding is not None:
-            bounds = [bound for bound in bounds if bound.binding.name == binding]
+            bounds = [kubewarden.by_name(bound) for bound in bounds if bound.binding.name == binding]
             if not bounds:
                 raise UsageError(f"there is no binding {binding!r}")
+        if bare:
+            bounds = [_denying(bound) for bound in bounds]
         within = admission(engine.kubernetes)
         plan = build(bounds, route, within, engine.equivalents)
         runners = [(group, [Runner(step, within, engine.schemas) for step in group.steps]) for group in plan.groups]
-        writing = ((group, tuple(r for r in its if r.writes)) for group, its in runners if mutates(group.bound))
-        telling = ((group, tuple(r for r in its if r.tells)) for group, its in runners)
+        hosted = binding is not None and any(group.bound.binding.kubewarden is not None for group in plan.groups)
+        writing = ((group, tuple(r for r in its if r.writes)) for group, its in runners if group.bound.binding.mutates)
+        telling = (
+            (group, tuple(r for r in its if r.tells or hosted or group.bound.binding.tries)) for group, its in runners
+        )
         holds, quiet = judges(plan, within)
         newest = admission(f"1.{NEWEST}")  # whose functions messages have
         messages = {
@@ -312,7 +334,16 @@ class _Linked:
             all(group.settled for group in plan.groups),
             frozenset().union(*map(_uses, plan.groups)),
             controller if controller is not None and binding is None and controller.concerns(route) else None,
+            hosted,
+            bare,
         )
+
+
+def _denying(bound: Bound) -> Bound:
+    """The binding as if each violation denied; of a Kubewarden document only the verdict is looked at then."""
+    if bound.binding.kubewarden is not None:
+        return bound
+    return replace(bound, binding=replace(bound.binding, validation_actions=("Deny",)))
 
 
 def _uses(group: Group) -> frozenset[str]:

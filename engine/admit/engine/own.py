@@ -124,7 +124,8 @@ class Own:
         """What the binding's actions make of a failure."""
         tally, binding = self.case.tally, self.group.bound.binding
         if "Deny" in binding.validation_actions:
-            tally.deny(text, reason, findings)
+            own = binding.kubewarden.message if binding.kubewarden is not None else ""
+            tally.deny(own or text, reason, findings)
         else:
             tally.findings += findings
         if "Warn" in binding.validation_actions:

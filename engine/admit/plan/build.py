@@ -45,15 +45,10 @@ EXEMPT = frozenset(
 def build(bounds: Iterable[Bound], route: Route, within: Declarations, known: Equivalents = ()) -> Plan:
     """The plan of a route, of those bindings that a request of it can concern, also in an equivalent form."""
     groups = tuple(group for bound in bounds if (group := _group(bound, route, within, known)) is not None)
-    settled = [step for group in groups if group.settled for step in group.steps]
-    writing = [step for group in groups if group.settled and mutates(group.bound) for step in group.steps]
-    idle = tuple(step.idle for step in writing if step.idle is not None)
-    return Plan(route, groups, idle, tuple(step.holds for step in settled))
-
-
-def mutates(bound: Bound) -> bool:
-    """Whether a binding's mutations are in force: one without Deny changes nothing."""
-    return "Deny" in bound.binding.validation_actions
+    settled = [(group.bound.binding, step) for group in groups if group.settled for step in group.steps]
+    idle = tuple(step.idle for binding, step in settled if binding.mutates and step.idle is not None)
+    tried = (step.idle for binding, step in settled if binding.tries and step.idle is not None)
+    return Plan(route, groups, idle, (*tried, *(step.holds for _, step in settled)))
 
 
 def _group(bound: Bound, route: Route, within: Declarations, known: Equivalents) -> Group | None:
@@ -72,7 +67,8 @@ def _group(bound: Bound, route: Route, within: Declarations, known: Equivalents)
         match is None or (may_match(match, route) and is_settled(match, route)) for match in (limits, *constraints)
     )
     told = any(step.lowered.policy.param_kind or step.lowered.audit_annotations for step in steps)
-    return Group(bound, steps, settled and not told)
+    grouped = bound.binding.kubewarden is not None and bound.binding.kubewarden.expression is not None
+    return Group(bound, steps, settled and not told and not grouped)
 
 
 def workload_of(route: Route) -> Workload | None:

@@ -305,6 +305,11 @@ class Binding(Written):
         return "Deny" in self.validation_actions and (self.kubewarden is None or self.kubewarden.mutating)
 
     @property
+    def tries(self) -> bool:
+        """Whether its mutations are tried only, for the verdict: those of a Kubewarden document that may not mutate."""
+        return self.kubewarden is not None and not self.mutates
+
+    @property
     def key(self) -> str:
         """What it is known by in a rule set: bindings of policies of different kinds may have one name."""
         return Reference(self.name, self.policy.kind).key
