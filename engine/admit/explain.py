@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -16,6 +15,7 @@ from admit.cel.fold import literal
 from admit.cel.unparse import unparse
 from admit.engine import Engine
 from admit.errors import UsageError
+from admit.exporters.documents import plain as as_written
 from admit.plan.match import Route, may_match
 from admit.plan.show import show, shown_route
 from admit.rules import model, plain
@@ -285,7 +285,9 @@ class _Plain:
         spec = {
             "failurePolicy": policy.failure_policy,
             "matchConstraints": (
-                {"resourceRules": [_resource_rule(self.route)]} if policy.subject is not None else _plain(constraints)
+                {"resourceRules": [_resource_rule(self.route)]}
+                if policy.subject is not None
+                else as_written(constraints)
             ),
             "matchConditions": [
                 {"name": each.name, "expression": unparse(substitute(each.expression, self.variables))}
@@ -344,17 +346,3 @@ def _resource_rule(route: Route) -> dict[str, Any]:
         "operations": ["CREATE", "UPDATE"],
         "resources": [_resource(route)],
     }
-
-
-def _plain(value: Any) -> Any:
-    """A part of the model as it was written, without what is left at its default."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if not is_dataclass(value):
-        return value
-    written = {}
-    for field in fields(value):
-        inner = getattr(value, field.name)
-        if field.compare and inner != field.default and inner not in ({}, ()):
-            written[re.sub("_([a-z])", lambda letter: letter[1].upper(), field.name)] = _plain(inner)
-    return written

@@ -17,6 +17,7 @@ COMMANDS = {
     "test": "Run the tests of rules.",
     "check": "Load rules, and report every error and warning.",
     "explain": "Show what a rule says, and what it becomes.",
+    "export": "Write rules as manifests that an API server runs by itself.",
     "policies": "List the policies of the library.",
     "cel": "Evaluate CEL expressions.",
 }

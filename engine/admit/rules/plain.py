@@ -21,16 +21,27 @@ def text(rule: Validation) -> Expr | None:
 
     A message that is the same of every combination is said once.
     """
-    if not rule.messages:
-        return None
-    if free(rule.messages[0]).isdisjoint(loop.variable for loop in rule.loops):
-        return rule.messages[0]
-    found = _found(rule, rule.loops, rule.messages[0])
+    if not rule.messages or is_said_once(rule):
+        return rule.messages[0] if rule.messages else None
+    return _let("found", found(rule), joined(rule, Ident("found")))
+
+
+def is_said_once(rule: Validation) -> bool:
+    """Whether the message is the same of every combination."""
+    return free(rule.messages[0]).isdisjoint(loop.variable for loop in rule.loops)
+
+
+def found(rule: Validation) -> Expr:
+    """The messages of the combinations of loops that fail, in lists in one another as the loops are."""
+    return _found(rule, rule.loops, rule.messages[0])
+
+
+def joined(rule: Validation, found: Expr) -> Expr:
+    """The texts that `found` has made one, or the summary of what is too long."""
     depth = len(rule.loops)
-    all_, said = Ident("found"), Ident("text")
-    summary = rule.summary or _first_and_count(all_, depth)
-    bounded = Call("_?_:_", (Call("_>_", (_size_in_bytes(said), Literal("int", LONGEST))), summary, said))
-    return _let("found", found, _let("text", _joined(all_, depth, rule.separator), bounded))
+    all_ = _joined(found, depth, rule.separator)
+    summary = rule.summary or _first_and_count(found, depth)
+    return Call("_?_:_", (Call("_>_", (_size_in_bytes(all_), Literal("int", LONGEST))), summary, all_))
 
 
 def json_patch(write: Write) -> Expr | None:
@@ -76,7 +87,7 @@ def _first_and_count(found: Expr, depth: int) -> Expr:
     for _ in range(depth):
         first = _call("_[_]", first, Literal("int", 0))
     more = _call("string", _call("_-_", _count(found, depth), Literal("int", 1)))
-    return _sum([first, Literal("string", " and "), more, Literal("string", " more")])
+    return _sum([first, Literal("string", " (and "), more, Literal("string", " more)")])
 
 
 def _count(found: Expr, depth: int) -> Expr:

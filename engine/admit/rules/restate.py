@@ -73,7 +73,7 @@ class _To:
     def validation(self, validation: Validation, lowered: Lowered) -> Validation:
         judged = None
         if self.workload.kind == "Pod":
-            judged = _checked(POD_CHANGED if _reads_metadata(validation, lowered) else POD_SPEC_CHANGED)
+            judged = _checked(POD_CHANGED if reads_metadata(validation, lowered) else POD_SPEC_CHANGED)
         return replace(
             validation,
             verdict=self.expr(validation.verdict),
@@ -119,7 +119,7 @@ def _checked(node: Expr) -> Expr:
     return check(node, _scope())
 
 
-def _reads_metadata(validation: Validation, lowered: Lowered) -> bool:
+def reads_metadata(validation: Validation, lowered: Lowered) -> bool:
     """Whether the verdict, or that the policy applies at all, depends on the metadata of the pod."""
     variables = {variable.name: variable.expression for variable in lowered.variables}
 

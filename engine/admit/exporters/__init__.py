@@ -1,0 +1,47 @@
+"""A rule set as manifests that an API server runs by itself, with the same decisions and messages.
+
+| module | what it is |
+| --- | --- |
+| model | what an export comes to |
+| constants, text | settings folded into expressions; expressions as text for a version |
+| documents | what of a policy and a binding is written as it was read |
+| subject | the pod of every kind that carries one, in one policy |
+| parts, validating, packing | what a policy says under a binding; such parts as one `spec`; the documents |
+"""
+
+from __future__ import annotations
+
+from admit.engine import Engine
+from admit.errors import UsageError
+from admit.exporters.model import Exported, Note, Refusal, Target
+from admit.exporters.packing import Packing
+
+__all__ = ["Exported", "Note", "Refusal", "export"]
+
+
+def export(
+    engine: Engine,
+    target: Target = "vap",
+    *,
+    kubernetes: str | None = None,
+    policy: str | None = None,
+    split: bool = False,
+    partial: bool = False,
+    accept_expiring: bool = False,
+) -> Exported:
+    """The rule set of an engine as documents for an API server of that version (left out: the engine's).
+
+    `policy`: only what binds that one; `split`: no two policies in one; `partial`: the rest of what is refused, else
+    nothing is exported where something is; `accept_expiring`: exceptions that expire are exported without an end, and
+    their day is an annotation. Raises UsageError.
+    """
+    bounds = [bound for bound in engine.bounds if policy is None or bound.binding.policy.name == policy]
+    if policy is not None and not bounds:
+        known = ", ".join(dict.fromkeys(bound.binding.policy.name for bound in engine.bounds)) or "none at all"
+        raise UsageError(f"nothing binds the policy {policy!r}, but {known}")
+    if target != "vap":
+        raise UsageError(f"{target} is no target of an export: expected vap")
+    packing = Packing(engine, kubernetes or engine.kubernetes, split, accept_expiring)
+    documents = packing.documents(bounds)
+    refused, notes = tuple(dict.fromkeys(packing.refused)), tuple(dict.fromkeys(packing.notes))
+    return Exported(() if refused and not partial else tuple(documents), refused, notes)

@@ -1,0 +1,97 @@
+"""What is constant in a binding, written into its expressions: settings, and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from admit.cel.ast import Call, Entry, Expr, Ident, ListExpr, Literal, MapExpr, Select, rebuild
+from admit.cel.env import Declarations
+from admit.cel.fold import fold, literal
+from admit.cel.types import DYN
+from admit.cel.unparse import unparse
+from admit.rules.names import substitute
+from admit.source import UNKNOWN
+
+LONGEST_INLINED = 30
+"""Characters of a constant list or map; a longer one keeps the author's name, if it has one."""
+
+
+def inlined(node: Expr, names: Mapping[str, Any], variables: Mapping[str, Literal], within: Declarations) -> Expr:
+    """The checked expression with names and `variables.x` that are constant replaced by their values, and folded.
+
+    It has the same value, or error, for every request.
+    """
+    by = {name: literal(value, UNKNOWN, DYN) for name, value in names.items()}
+    return _renamed(fold(_valued(substitute(node, by), variables), within), variables)
+
+
+def spelled(node: Expr, loose: bool = False) -> Expr:
+    """The expression with folded constants as an API server takes them: elements of several types are `dyn(...)`.
+
+    `loose`: every constant that a setting gave is, whose type an author could not rely on.
+    """
+    match node:
+        case Literal("constant") if isinstance(node.value, list | dict):
+            return _spelled(node.value)
+        case Literal(type=type_) if loose and type_ == DYN:
+            return Call("dyn", (replace(node, type=None),))
+        case _:
+            return rebuild(node, lambda child: spelled(child, loose))
+
+
+def _valued(node: Expr, variables: Mapping[str, Literal]) -> Expr:
+    match node:
+        case Select(Ident("variables"), name, test=False) if name in variables:
+            return replace(variables[name], span=node.span)
+        case _:
+            return rebuild(node, lambda child: _valued(child, variables))
+
+
+def _renamed(node: Expr, variables: Mapping[str, Literal]) -> Expr:
+    """With what is left of long constants called by their names again."""
+    match node:
+        case Literal("constant"):
+            for name, value in variables.items():
+                if node == value and not is_short(value):
+                    return Select(Ident("variables"), name, span=node.span, type=node.type)
+            return node
+        case _:
+            return rebuild(node, lambda child: _renamed(child, variables))
+
+
+def is_short(constant: Literal) -> bool:
+    return constant.kind != "constant" or len(unparse(constant)) <= LONGEST_INLINED
+
+
+def _spelled(value: Any) -> Expr:
+    match value:
+        case list():
+            return ListExpr(tuple(_alike(value)))
+        case dict():
+            keys = map(_spelled, value)
+            return MapExpr(tuple(Entry(*entry) for entry in zip(keys, _alike([*value.values()]), strict=True)))
+        case _:
+            return literal(value, UNKNOWN)
+
+
+def _alike(values: list[Any]) -> list[Expr]:
+    """The nodes of elements, which must be of one type."""
+    nodes = [_spelled(value) for value in values]
+    if len({_shape(value) for value in values}) <= 1:
+        return nodes
+    return [Call("dyn", (node,)) for node in nodes]
+
+
+def _shape(value: Any) -> str:
+    """A text that is the same of values that an API server takes for values of one type."""
+    match value:
+        case list():
+            shapes = sorted({_shape(item) for item in value})
+            return f"list({shapes[0] if len(shapes) == 1 else 'dyn'})"
+        case dict():
+            shapes = sorted({_shape(item) for item in value.values()})
+            return f"map({shapes[0] if len(shapes) == 1 else 'dyn'})"
+        case _:
+            return type(value).__name__

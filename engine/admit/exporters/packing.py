@@ -1,0 +1,204 @@
+"""Bindings as ValidatingAdmissionPolicies: what is asked of the same requests, with the same effect, is one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date
+from typing import Any
+
+from admit.cel.env import NEWEST, admission
+from admit.engine import Engine
+from admit.exporters.constants import inlined
+from admit.exporters.documents import about, binding, distinct_name, document, object_name
+from admit.exporters.model import Note, Refusal
+from admit.exporters.parts import Part, part_of
+from admit.exporters.text import Unwritable
+from admit.exporters.validating import Body, Profile
+from admit.rules import model
+from admit.rules.lower import Bound
+
+POLICY: model.PolicyKind = "ValidatingAdmissionPolicy"
+BINDING = "ValidatingAdmissionPolicyBinding"
+MOST_RULES = 100
+"""Validations in one policy: the API server's budget is one for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one binding has in a policy: all of its parts, or those that are asked of the same requests."""
+
+    bound: Bound
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A policy without its name."""
+
+    shares: tuple[Share, ...]
+    spec: dict[str, Any]
+
+    @property
+    def bound(self) -> Bound:
+        return self.shares[0].bound
+
+    @property
+    def policies(self) -> list[str]:
+        return list(dict.fromkeys(share.bound.binding.policy.name for share in self.shares))
+
+
+@dataclass(slots=True)
+class Packing:
+    """The export of bindings; what is refused, and noted, on the way."""
+
+    engine: Engine
+    kubernetes: str
+    split: bool = False
+    accept_expiring: bool = False
+    refused: list[Refusal] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def documents(self, bounds: Sequence[Bound]) -> list[dict[str, Any]]:
+        """Each policy before its bindings, in the order of the first binding that is in it."""
+        groups: dict[Hashable, list[Share]] = {}
+        for bound in bounds:
+            if bound.binding.policy.kind == POLICY:
+                groups[bound.binding.key] = [Share(bound, Profile(()))]
+            elif bound.binding.policy.kind == "Policy" and self._is_timeless(bound):
+                for key, share in self._shares(bound):
+                    groups.setdefault(key, []).append(share)
+        drafts = [draft for group in groups.values() for draft in self._drafts(group)]
+        return list(self._written(drafts))
+
+    def _is_timeless(self, bound: Bound) -> bool:
+        """Whether its exceptions hold without an end, as far as an API server is concerned."""
+        expiring = [each for each in bound.binding.exceptions if self._is_running(each)]
+        for exception in expiring:
+            policy, where = bound.binding.policy.name, f"exception {exception.name}"
+            if self.accept_expiring:
+                self.notes.append(Note(policy, where, f"has no end there; it was to expire on {exception.expires}"))
+            else:
+                reason = f"it expires on {exception.expires}, and an API server has no clock (see --accept-expiring)"
+                self.refused.append(Refusal(policy, where, reason))
+        return self.accept_expiring or not expiring
+
+    def _is_running(self, exception: model.RuleException) -> bool:
+        return exception.expires is not None and exception.expires >= self.today
+
+    @property
+    def today(self) -> date:
+        return self.engine.clock().astimezone(UTC).date()
+
+    def _shares(self, bound: Bound) -> Iterator[tuple[Hashable, Share]]:
+        """What a binding has in policies, each with what these must have in common."""
+        message = None
+        if bound.message is not None and "Deny" in bound.binding.validation_actions:
+            message = inlined(bound.message, {"settings": dict(bound.settings)}, {}, admission(f"1.{NEWEST}"))
+        alike: dict[Hashable, list[Part]] = {}
+        for lowered in bound.members:
+            part = part_of(lowered, self.today.isoformat(), self.engine.kubernetes)
+            if lowered.mutations:
+                self.notes.append(Note(lowered.policy.name, "", "what it mutates is exported by `admit export map`"))
+            if part.validations or part.annotations:
+                alike.setdefault(_asked(part), []).append(part)
+            elif lowered.validations:
+                self.notes.append(Note(lowered.policy.name, "", "it forbids nothing under these settings"))
+        of = bound.binding
+        for asked, parts in alike.items():
+            alone = self.split or any(part.annotations for part in parts)
+            in_common = (asked, of.validation_actions, repr(of.match_resources), repr(of.param_ref))
+            yield (*in_common, of.name if alone else None), Share(bound, Profile(tuple(parts), message))
+
+    def _drafts(self, shares: Sequence[Share]) -> Iterator[Draft]:
+        if shares[0].bound.binding.policy.kind == POLICY:
+            (lowered,) = shares[0].bound.members
+            assert lowered.policy.document is not None
+            yield Draft(tuple(shares), dict(lowered.policy.document["spec"]))
+            return
+        for some in _bounded(shares):
+            body = Body([share.profile for share in some], self.kubernetes)
+            try:
+                spec = body.spec()
+            except Unwritable as error:
+                for part in body.parts:
+                    self.refused.append(Refusal(part.policy.name, "", str(error), error.since))
+                continue
+            self.refused += body.refused
+            self.notes += body.notes
+            if "validations" in spec or "auditAnnotations" in spec:
+                yield Draft(tuple(some), spec)
+
+    def _written(self, drafts: Sequence[Draft]) -> Iterator[dict[str, Any]]:
+        policies: set[str] = set()
+        bindings: set[str] = set()
+        of_policy: dict[str, list[Draft]] = {}
+        for draft in drafts:
+            if len(draft.shares) == 1:
+                of_policy.setdefault(draft.policies[0], []).append(draft)
+        written: dict[str, Draft] = {}
+        for draft in drafts:
+            if len(draft.shares) == 1:
+                alike = of_policy[draft.policies[0]]
+                same = next((name for name, each in written.items() if each in alike and each.spec == draft.spec), None)
+                alone = all(each.spec == draft.spec for each in alike)
+                name = same or distinct_name(_name(draft, alone), policies)
+            else:
+                same, name = None, distinct_name(_packed_name(draft), policies)
+            if same is None:
+                policies.add(name)
+                written[name] = draft
+                yield document(POLICY, name, draft.spec, self._annotations(draft))
+            bound_as = draft.bound.binding.name if len(draft.shares) == 1 else name
+            bound_as = distinct_name(bound_as, bindings)
+            bindings.add(bound_as)
+            yield binding(draft.bound.binding, bound_as, name, BINDING, {})
+
+    def _annotations(self, draft: Draft) -> dict[str, str]:
+        named = {policy.key: policy for policy in self.engine.policies}
+        of = draft.bound.binding
+        expiring = [
+            f"{each.name}: {each.expires}"
+            for share in draft.shares
+            for each in share.bound.binding.exceptions
+            if self._is_running(each)
+        ]
+        if len(draft.shares) > 1:
+            return {"policies": ", ".join(draft.policies), "expires": ", ".join(expiring)}
+        return {"policy": of.policy.name, **about(named[of.policy.key]), "expires": ", ".join(expiring)}
+
+
+def _asked(part: Part) -> Hashable:
+    """What decides of which requests a policy is asked, and what an error means."""
+    policy = part.policy
+    return repr(part.match), part.conditions, policy.failure_policy, policy.param_kind
+
+
+def _bounded(shares: Sequence[Share]) -> Iterator[list[Share]]:
+    """The shares in runs that make no policy too large."""
+    run: list[Share] = []
+    count = 0
+    for share in shares:
+        more = sum(len(part.validations) for part in share.profile.parts)
+        if run and count + more > MOST_RULES:
+            yield run
+            run, count = [], 0
+        run.append(share)
+        count += more
+    if run:
+        yield run
+
+
+def _name(draft: Draft, alone: bool) -> str:
+    """A policy of one binding: the name of the policy, with the binding's where there are others of it."""
+    of = draft.bound.binding
+    policy = object_name(of.policy.name)
+    return policy if alone or of.name in (policy, of.policy.name) else f"{policy}-{of.name}"
+
+
+def _packed_name(draft: Draft) -> str:
+    """`pods-deny`: what is judged, and what comes of it."""
+    rules = draft.spec["matchConstraints"]["resourceRules"]
+    resource = rules[0]["resources"][0].partition("/")[0]
+    ignoring = ["Ignore"] if draft.spec["failurePolicy"] == "Ignore" else []
+    return "-".join([resource.replace("*", "all"), *draft.bound.binding.validation_actions, *ignoring]).lower()

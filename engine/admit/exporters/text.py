@@ -1,0 +1,94 @@
+"""Expressions as text that an API server takes: constants spelled, types checked, and written for its version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from admit.cel.ast import Call, Expr, Literal, rebuild
+from admit.cel.check import check
+from admit.cel.env import NEWEST, Declarations, admission
+from admit.cel.link import parse_in
+from admit.cel.types import BOOL, DYN, NULL, STRING, Type
+from admit.cel.unparse import unparse
+from admit.errors import CompileError
+from admit.exporters.constants import spelled
+
+SUBSTITUTES = {"strings.goQuote": "strings.quote"}
+"""What stands for the functions that only our own messages have."""
+
+
+class Unwritable(Exception):
+    """Why something cannot be exported; `since`: the first Kubernetes where it could be."""
+
+    def __init__(self, reason: str, since: str | None = None) -> None:
+        super().__init__(reason)
+        self.since = since
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes the expressions of one document, its variables first. What cannot be written is Unwritable."""
+
+    kubernetes: str
+    params: bool = False
+    types: dict[str, Type] = field(default_factory=dict)
+
+    def condition(self, node: Expr) -> str:
+        return self._written(node, self._scope(None), BOOL)
+
+    def variable(self, name: str, node: Expr, only_said: bool) -> str:
+        """`only_said`: nothing but messages mentions it."""
+        checked = self._checked(node, self._newest() if only_said else self._scope(self.types))
+        self.types[name] = checked.type or DYN
+        return self._rewritten(checked)
+
+    def verdict(self, node: Expr) -> str:
+        return self._written(node, self._scope(self.types), BOOL)
+
+    def message(self, node: Expr) -> str:
+        return self._written(node, self._newest(), STRING)
+
+    def annotation(self, node: Expr) -> str:
+        return self._written(node, self._scope(self.types), (STRING, NULL))
+
+    def _scope(self, variables: dict[str, Type] | None) -> Declarations:
+        return admission(self.kubernetes, params=self.params, variables=variables, authorizer=True)
+
+    def _newest(self) -> Declarations:
+        """What messages may mention: what their version lacks, they are rewritten for."""
+        return admission(f"1.{NEWEST}", params=self.params, variables=self.types)
+
+    def _written(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...]) -> str:
+        return self._rewritten(self._checked(node, scope, result))
+
+    def _checked(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
+        node = _substituted(node)
+        try:
+            return _check(spelled(node), scope, result)
+        except CompileError:
+            pass
+        try:  # a setting was any type to the author
+            return _check(spelled(node, loose=True), scope, result)
+        except CompileError as error:
+            raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
+
+    def _rewritten(self, node: Expr) -> str:
+        return unparse(node)
+
+
+def _check(node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None) -> Expr:
+    """The node as the text of it is read and checked; what may be a bool is made one where it must."""
+    parsed = parse_in(scope, unparse(node))
+    checked = check(parsed, scope)
+    if result == BOOL and checked.type == DYN:
+        parsed = Call("_?_:_", (parsed, Literal("bool", True), Literal("bool", False)))
+    return check(parsed, scope, result)
+
+
+def _substituted(node: Expr) -> Expr:
+    node = rebuild(node, _substituted)
+    match node:
+        case Call(function) if function in SUBSTITUTES:
+            return replace(node, function=SUBSTITUTES[function])
+        case _:
+            return node
