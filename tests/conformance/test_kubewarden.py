@@ -33,6 +33,7 @@ POLICIES = (
     "safe-labels",
     "safe-annotations",
     "environment-variable",
+    "env-variable-secrets-scanner",
     "priority-class",
     "pod-runtime-class",
     "pod-ndots",

@@ -53,6 +53,7 @@ class Emitter:
         self.variables: dict[str, Py] = {}
         self.definitions: dict[str, Expr] = {}
         self._prepared: dict[str, Expr] = {}
+        self._defined_names: dict[str, str] = {}
         self.numbering = Numbering()
         self.optionals = Optionals(self)
         self._renamer = Renamer()
@@ -297,9 +298,7 @@ class Emitter:
         item = self.frame.fresh("v_" + var.partition("#")[0])
         outer, self._element = self._element, var
         with self.frame.scope() as inner:
-            self.variables[var] = Py(quote("item", span, item=item), "", source.element)
-            if source.element:
-                self.frame.kinds[item] = source.element
+            self.variables[var] = Py(quote("item", span, item=item), source.element)
             body()
         self.frame.loops -= 1
         self._element = outer
@@ -379,13 +378,28 @@ class Emitter:
                 return self._variable(node)
         key = self.numbering.of(node)
         known = self.frame.known.get(key)
-        if known is None:
+        if known is None and self.frame.loops and isinstance(node, Ident):
+            known = self.frame.known[key] = self._defined(node)
+        elif known is None:
             known = self._compute(node)
             if self.numbering.shared(node):
                 if not _is_cheap(known.code):
                     known = self.frame.named(known, node.span, stem(node))
                 self.frame.known[key] = known
         return known
+
+    def _defined(self, node: Ident) -> Py:
+        """A definition that is first used in a loop: computed in the first turn that gets there."""
+        missing = self.optionals.missing()
+        name = self._defined_names.get(node.name)
+        if name is None:
+            name = self._defined_names[node.name] = self.frame.fresh(stem(node))
+            self.frame.prologue.extend(statements("name = missing", UNKNOWN, name=name, missing=missing))
+        with self.frame.scope() as inner:
+            value = self._compute(node)
+            self.frame.emit("name = value", node.span, name=name, value=value.code)
+        self.frame.emit("if name is missing: inner", node.span, name=name, missing=missing, inner=inner)
+        return Py(quote("name", node.span, name=name), self.frame.kind(value), value.element)
 
     def _variable(self, node: Ident) -> Py:
         variable = self.variables.get(node.name)
@@ -518,6 +532,9 @@ class Emitter:
             else:
                 called = dispatcher(operation(node.function, node.overloads), self.kubernetes)
             call = self.frame.helper(called, _word(node.function))
+            if node.function == "_[_]" and not any(map(self.frame.kind, operands)):
+                container, key = operands
+                return self._looked_up(container, key, call, span)
             code = quote("call()", span, call=call)
             assert isinstance(code, ast.Call)
             code.args = [operand.code for operand in operands]
@@ -525,6 +542,22 @@ class Emitter:
             kind = "" if result is None else KIND_OF_TYPE.get(result.name, "")
             made = Py(code, "list" if node.function in _OF_LISTS else kind)
         return made
+
+    def _looked_up(self, container: Py, key: Py, call: str, span: Span) -> Py:
+        """`container[key]`, of which mostly one is a map and the other a text."""
+        container, key = self.frame.named(container, span), self.frame.named(key, span)
+        return Py(
+            quote(
+                "a[b] if type(b) is str and type(a) is dict else call(a, b)",
+                span,
+                a=container.code,
+                b=key.code,
+                call=call,
+                type=self.frame.helper(type, "type"),
+                str=self.frame.type_name("str"),
+                dict=self.frame.type_name("dict"),
+            )
+        )
 
     def _argument(self, node: Call, operand: Expr) -> Py:
         """An operand; where the only overload takes one kind of value, of that kind unless the function itself sees."""

@@ -17,7 +17,7 @@ from admit.cel.quote import constant, quote
 from admit.cel.regex import plan
 from admit.cel.times import parse_duration, parse_timestamp
 from admit.cel.types import Type
-from admit.cel.values import Exclusive, Map, Optional, Value, equal
+from admit.cel.values import Exclusive, Map, Optional, Value, contains_in, equal
 from admit.errors import EvaluationError
 from admit.source import Span
 
@@ -190,6 +190,20 @@ def _in_constants(frame: Frame, span: Span, item: Py, values: list[object]) -> P
             item = frame.named(item, span)
         names = quote("values", span, values=frame.helper(frozenset(values), "k"))
         return Py(quote("a in b", span, a=item.code, b=names), "bool")
+    if values and all(map(_is_flat, values)) and not frame.exclusives and frame.kind(item) in ("", "dict"):
+        item = frame.named(item, span)
+        return Py(
+            quote(
+                "a in b if type(a) is dict else called(a, b)",
+                span,
+                a=item.code,
+                b=frame.fixed(values, span),
+                type=frame.helper(type, "type"),
+                dict=frame.type_name("dict"),
+                called=frame.helper(contains_in, "contained"),
+            ),
+            "bool",
+        )
     if not values or not all(type(v) is int and -EXACT < v < EXACT for v in values):
         return None
     if not frame.kind(item):
@@ -200,6 +214,11 @@ def _in_constants(frame: Frame, span: Span, item: Py, values: list[object]) -> P
         if value in values and frame.kind(item) not in _NUMBERS:
             found = both([found, quote("a is not c", span, a=item.code, c=constant(bool(value), span))], span)
     return Py(found, "bool")
+
+
+def _is_flat(value: object) -> bool:
+    """Whether a value is a map of texts, which Python compares as CEL does."""
+    return type(value) is dict and all(type(item) is str for item in value.values())
 
 
 def _index(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
