@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from admit.admission import Decision, Finding, Request
+from admit.admission import Decision, Finding, Request, from_raw
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class NamesEngine:
 
     bindings: tuple[str, ...] = ("names", "kubewarden/names")
     policies: tuple[NamedPolicy, ...] = (NamedPolicy("names"),)
+    hosted: frozenset[str] = frozenset({"kubewarden/names"})
     asked: list[tuple[str, str | None, float]] = field(default_factory=list)
 
     def glance(self, review: bytes, *, route: str, binding: str | None) -> str | None:
@@ -41,6 +42,13 @@ class NamesEngine:
             case "broken":
                 raise ZeroDivisionError("secret")
         return Decision(request, object=request.object)
+
+    def raw(self, review: bytes, binding: str, deadline: float | None) -> Decision:
+        request = from_raw(review)
+        if request.uid == "broken":
+            raise ZeroDivisionError("secret")
+        self.asked.append(("raw", binding, 0))
+        return Decision(request, False, "not raw enough", 0, object=request.object)
 
 
 def review(name: str = "web", **fields: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ ROUTES = [
     ("/validate/names", ("validate", "names")),
     ("/validate/kubewarden/names", ("validate", "kubewarden/names")),
     ("/validate/kubewarden%2Fnames", ("validate", "kubewarden/names")),
+    ("/audit/names", ("audit", "names")),
 ]
 
 
@@ -60,6 +61,13 @@ ROUTES = [
 def test_routes(app: Webhook, engine: NamesEngine, path: str, target: tuple[str, str | None]) -> None:
     assert post(app, path) == {"uid": "705ab4f5", "allowed": True}
     assert engine.asked[0][:2] == target
+
+
+def test_a_raw_review_is_answered_as_one(app: Webhook, engine: NamesEngine) -> None:
+    response = call(app, "POST", "/validate_raw/names", json={"request": {"uid": "7", "any": ["thing"]}})
+    status = {"message": "not raw enough"}
+    assert response.json() == {"response": {"uid": "7", "allowed": False, "status": status}}
+    assert engine.asked == [("raw", "names", 0)]
 
 
 def test_denial(app: Webhook) -> None:
@@ -105,6 +113,14 @@ REFUSED = [
     ("POST", "/validate", {"json": {"kind": "Pod"}}, 400, "expected an AdmissionReview, got kind 'Pod'"),
     ("POST", "/validate", {"json": review(uid="")}, 400, "uid is missing"),
     ("POST", "/validate", {"content": b" " * 4097, "headers": JSON}, 413, "the request is larger than 4096 bytes"),
+    ("POST", "/audit/other", {"json": review()}, 404, "there is no binding 'other'"),
+    ("POST", "/validate_raw/other", {"json": review()}, 404, "there is no binding 'other'"),
+    ("POST", "/validate/kubewarden/names", {"content": b"{", "headers": JSON}, 400, "not JSON: "),
+    ("POST", "/validate/kubewarden/names", {"json": {}}, 422, "expected an AdmissionReview, got no kind"),
+    ("POST", "/audit/names", {"json": {}}, 422, "expected an AdmissionReview, got no kind"),
+    ("POST", "/validate_raw/names", {"json": {}}, 422, "expected a raw review: an object with an object as request"),
+    ("POST", "/validate_raw/names", {"content": b"", "headers": JSON}, 400, "expected an AdmissionReview, got nothing"),
+    ("POST", "/validate_raw/names", {"json": {"request": {"uid": "broken"}}}, 500, "something went wrong (the server's"),
     ("POST", "/validate?timeout=soon", {"json": review()}, 400, "timeout must be a duration such as 10s, not 'soon'"),
 ]
 
@@ -113,7 +129,8 @@ REFUSED = [
 def test_refusals(app: Webhook, method: str, path: str, arguments: Any, status: int, message: str) -> None:
     response = call(app, method, path, **arguments)
     assert response.status_code == status
-    assert list(response.json()) == ["message"] and message in response.json()["message"]
+    assert response.json() == {"message": response.json()["message"], "status": status}
+    assert message in response.json()["message"]
     assert response.headers.get("allow") == ("POST" if status == 405 else None)
 
 
@@ -204,7 +221,8 @@ def test_probes_and_policies(app: Webhook) -> None:
 def test_documentation_names_every_route_and_needs_nothing_from_elsewhere(app: Webhook) -> None:
     paths = call(app, "GET", "/openapi.json").json()["paths"]
     assert set(paths) == {
-        "/mutate", "/mutate/{binding}", "/validate", "/validate/{binding}", "/healthz", "/readyz", "/policies",
+        "/mutate", "/mutate/{binding}", "/validate", "/validate/{binding}", "/audit/{binding}",
+        "/validate_raw/{binding}", "/healthz", "/readyz", "/policies",
     }  # fmt: skip
     page = call(app, "GET", "/docs")
     assert page.headers["content-type"].startswith("text/html")

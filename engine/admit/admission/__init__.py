@@ -4,7 +4,7 @@ from admit.admission.decision import Action, Decision, Finding, write
 from admit.admission.envelope import envelope
 from admit.admission.native import native
 from admit.admission.patch import apply, diff
-from admit.admission.request import GroupVersionKind, GroupVersionResource, Request, from_manifest, read
+from admit.admission.request import GroupVersionKind, GroupVersionResource, Request, from_manifest, from_raw, read
 
 __all__ = [
     "Action",
@@ -17,6 +17,7 @@ __all__ = [
     "diff",
     "envelope",
     "from_manifest",
+    "from_raw",
     "native",
     "read",
     "write",

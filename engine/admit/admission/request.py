@@ -158,6 +158,27 @@ def from_manifest(
     return _request(raw)
 
 
+def from_raw(review: Mapping[str, Any] | bytes) -> Request:
+    """The request about any JSON, the `request` of a raw review: it is the object, of no kind. Raises RequestError."""
+    document = native(_parsed(review) if isinstance(review, bytes) else review)
+    if type(document) is not dict or type(document.get("request")) is not dict:
+        raise RequestError("expected a raw review: an object with an object as request")
+    object, nothing = document["request"], ("", "", "")
+    uid = object.get("uid")
+    return Request(
+        uid if isinstance(uid, str) else "",
+        GroupVersionKind(*nothing),
+        GroupVersionResource(*nothing),
+        "",
+        "",
+        "",
+        "CREATE",
+        object,
+        None,
+        {"operation": "CREATE", "object": object},
+    )
+
+
 def _parsed(text: bytes) -> Any:
     try:
         return orjson.loads(text)
@@ -171,6 +192,8 @@ def _admission_request(document: Any) -> dict[str, Any]:
     if type(document) is not dict:
         raise RequestError(f"expected an AdmissionReview, got {_named(document)}")
     kind = document.get("kind")
+    if kind is None and type(document.get("request")) is dict:  # a review without its head, as to a policy-server
+        return cast(dict[str, Any], document["request"])
     if kind == "AdmissionReview":
         version = document.get("apiVersion")
         if version == "admission.k8s.io/v1":
@@ -194,6 +217,9 @@ def _request(raw: dict[str, Any]) -> Request:
         raise RequestError(f"expected operation CREATE, UPDATE, DELETE or CONNECT, got {operation!r}")
     kind = _kind(_present(raw, "kind"), "kind")
     resource = raw.get("resource")
+    if resource and not _is_resource(resource.get("resource")):
+        raw = {key: value for key, value in raw.items() if key not in ("resource", "requestResource")}
+        resource = None
     if raw.get("requestKind") != raw["kind"] and raw.get("requestKind"):
         _kind(raw["requestKind"], "requestKind")
     if raw.get("requestResource") != resource and raw.get("requestResource"):
@@ -214,6 +240,11 @@ def _request(raw: dict[str, Any]) -> Request:
         raw.get("oldObject"),
         raw,
     )
+
+
+def _is_resource(name: Any) -> bool:
+    """Kubewarden's tools do not know the resource, and write its kind or a sentence in its place."""
+    return not name or type(name) is not str or (name.islower() and len(name) <= 63)
 
 
 def _kind(given: dict[str, Any], path: str) -> GroupVersionKind:

@@ -19,7 +19,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
-from admit.admission import Decision, Request, envelope, from_manifest, read
+from admit.admission import Decision, Request, envelope, from_manifest, from_raw, read
 from admit.admission.kinds import Kind, defined
 from admit.cel.env import AUTHORIZER, NEWEST, admission, parse_version
 from admit.cel.library.authorization import Authorize, Authorizer, request_resource
@@ -30,7 +30,7 @@ from admit.engine.case import Case
 from admit.engine.controller import Controller
 from admit.engine.mutating import Mutating
 from admit.engine.own import Own
-from admit.errors import UsageError
+from admit.errors import RequestError, UsageError
 from admit.kubernetes.equivalents import Equivalents, equivalents
 from admit.kubernetes.schemas import Schemas
 from admit.plan.build import build
@@ -80,6 +80,11 @@ class Engine:
     def bindings(self) -> tuple[str, ...]:
         """The names of the bindings, in rule-set order."""
         return tuple(bound.binding.name for bound in self.bounds)
+
+    @property
+    def hosted(self) -> frozenset[str]:
+        """Those of the bindings that are Kubewarden's documents."""
+        return frozenset(bound.binding.name for bound in self.bounds if bound.binding.kubewarden is not None)
 
     @cached_property
     def params_by_kind(self) -> ByKind:
@@ -162,6 +167,16 @@ class Engine:
             return linked.unobjected(request, deadline)
         return self._decided(Case(self, request, linked.plan.route, scope, deadline), linked, mutating)
 
+    def raw(self, review: Mapping[str, Any] | bytes, binding: str, deadline: float | None = None) -> Decision:
+        """The decision of one binding on a raw review, whose `request` is any JSON: it is the `object`, of no kind.
+
+        Raises RequestError, also where the binding is about objects of some kinds; UsageError.
+        """
+        request = from_raw(review)
+        if not _Linked.of(self, Route.of(request), binding).plan.groups:
+            raise RequestError(f"binding {binding!r} is about objects of some kinds, not about any JSON", 422)
+        return self.answer(request, binding=binding, deadline=deadline)
+
     def _decided(self, case: Case, linked: _Linked, mutating: bool) -> Decision:
         """A decision that is not simply `yes`: all mutations in rule-set order, then all validations of the result."""
         if linked.hosted:
@@ -216,8 +231,7 @@ class Engine:
         end = time.monotonic() + seconds
         if self.controller is not None:
             self.controller.warm()
-        hosted = (bound.binding.name for bound in self.bounds if bound.binding.kubewarden is not None)
-        for binding in (None, *hosted):
+        for binding in (None, *sorted(self.hosted)):
             for operation in ("CREATE", "UPDATE"):
                 for kind in WORKLOADS:
                     if time.monotonic() < end:

@@ -5,6 +5,7 @@ Source: policy-evaluator, admission_response_handler and policy_group_evaluator.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +20,8 @@ from admit.plan.ir import Group
 from admit.plan.run import Runner
 from admit.rules.lower import Bound
 from admit.rules.model import Binding
+
+log = logging.getLogger("admit.kubewarden")
 
 NO_MUTATION = (
     "Request rejected by policy {id}. The policy attempted to mutate the request, "
@@ -140,6 +143,8 @@ def _processed(verdict: Verdict, case: Case, binding: Binding) -> Verdict:
     terms = binding.kubewarden
     assert terms is not None
     if "Deny" not in binding.validation_actions:
+        if verdict.denial is not None:
+            log.info("request %s passes %s in monitor mode: %s", case.request.uid, binding.name, verdict.denial)
         findings = tuple(replace(finding, action="Audit") for finding in verdict.findings)
         return Verdict(case.scope["object"], annotations=verdict.annotations, findings=findings)
     if verdict.denial is None and not terms.mutating and _has_mutated(case, verdict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from urllib.parse import parse_qs
@@ -20,9 +20,11 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-Route: TypeAlias = Literal["mutate", "validate"]
+Route: TypeAlias = Literal["mutate", "validate", "audit"]
 
-ROUTES: tuple[Route, ...] = ("mutate", "validate")
+ALL: tuple[Route, ...] = ("mutate", "validate")
+ONE: tuple[Route, ...] = ("mutate", "validate", "audit")
+RAW = "validate_raw"
 
 log = logging.getLogger("admit.webhook")
 
@@ -48,6 +50,10 @@ class Engine(Protocol):
         """The names of the bindings, in rule-set order."""
 
     @property
+    def hosted(self) -> Collection[str]:
+        """Those of the bindings that are Kubewarden's documents."""
+
+    @property
     def policies(self) -> Iterable[Policy]: ...
 
     def glance(self, review: bytes, *, route: Route, binding: str | None) -> str | None:
@@ -56,19 +62,24 @@ class Engine(Protocol):
     def answer(self, request: Request, *, route: Route, binding: str | None, deadline: float | None) -> Decision:
         """The verdict; `deadline` is a time of `time.monotonic`."""
 
+    def raw(self, review: bytes, binding: str, deadline: float | None) -> Decision:
+        """The verdict of one binding on a raw review."""
+
 
 class Target(NamedTuple):
-    """What a path asks for: all bindings, or one."""
+    """What a path asks for: all bindings, or one; `raw` of any JSON. `upstream`: as a client of Kubewarden's does."""
 
     route: Route
     binding: str | None
+    upstream: bool = False
+    raw: bool = False
 
 
 class Webhook:
     """The application over one engine; `pages` answers all that is no admission."""
 
     def __init__(self, engine: Engine, pages: Application, body_limit: int = 8 << 20, timeout: float = 10.0) -> None:
-        self.targets = _targets(engine.bindings)
+        self.targets = _targets(engine.bindings, engine.hosted)
         self._engine = engine
         self._pages = pages
         self._body_limit = body_limit
@@ -82,7 +93,7 @@ class Webhook:
         target = self.targets.get(path)
         if target is not None:
             await self._admit(target, scope, receive, send)
-        elif path.startswith(("/mutate/", "/validate/")):
+        elif path.startswith(_NAMING):
             await Refusal(404, f"there is no binding {path.split('/', 2)[2]!r}").send(send)
         else:
             await self._pages(scope, receive, send)
@@ -90,17 +101,19 @@ class Webhook:
     def answer(self, target: Target, query: bytes, body: bytes) -> bytes:
         """The review to answer with. Raises Refusal."""
         deadline = time.monotonic() + _granted(query, self._timeout)
-        route, binding = target
+        route, binding, _, raw = target
         try:
-            uid = self._engine.glance(body, route=route, binding=binding)
+            uid = None if raw else self._engine.glance(body, route=route, binding=binding)
             if uid is not None:
                 return _ALLOWED % orjson.dumps(uid)
         except Exception:
             log.exception("a glance at a review to /%s/%s failed; it is read in full", route, binding or "")
         try:
+            if raw:
+                return self._raw(binding or "", deadline, body)
             request = read(body)
         except RequestError as error:
-            raise Refusal(error.status, str(error)) from None
+            raise Refusal(_status(error, target, body), str(error)) from None
         try:
             return write(self._engine.answer(request, route=route, binding=binding, deadline=deadline))
         except Exception as error:
@@ -110,6 +123,17 @@ class Webhook:
             what = f"binding {binding!r}" if binding else "the bindings"
             message = f"internal error in {route} of {what}: {type(error).__name__} (the server's log has more)"
             return write(Decision(request, False, message, 500, "InternalError", object=request.object))
+
+    def _raw(self, binding: str, deadline: float, body: bytes) -> bytes:
+        """The answer to a raw review. Raises RequestError, Refusal."""
+        try:
+            decision = self._engine.raw(body, binding, deadline)
+        except RequestError:
+            raise
+        except Exception:
+            log.exception("could not answer a raw request to /%s/%s", RAW, binding)
+            raise Refusal(500, "something went wrong (the server's log has more)") from None
+        return orjson.dumps({"response": decision.response["response"]})
 
     async def _admit(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -135,7 +159,7 @@ class Refusal(Exception):
         self.headers = headers
 
     async def send(self, send: Send) -> None:
-        body = orjson.dumps({"message": str(self)[:1000]})
+        body = orjson.dumps({"message": str(self)[:1000], "status": self.status})
         headers = [_JSON, (b"content-length", b"%d" % len(body)), *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -146,9 +170,28 @@ _JSON = (b"content-type", b"application/json")
 _CLOSE = (b"connection", b"close")
 
 
-def _targets(bindings: Iterable[str]) -> dict[str, Target]:
-    named = {f"/{route}/{binding}": Target(route, binding) for binding in bindings for route in ROUTES}
-    return {f"/{route}": Target(route, None) for route in ROUTES} | named
+_NAMING = tuple(f"/{route}/" for route in (*ONE, RAW))
+
+
+def _targets(bindings: Iterable[str], hosted: Collection[str]) -> dict[str, Target]:
+    targets = {f"/{route}": Target(route, None) for route in ALL}
+    for binding in bindings:
+        for route in ONE:
+            upstream = route == "audit" or binding in hosted
+            targets[f"/{route}/{binding}"] = Target(route, binding, upstream)
+        targets[f"/{RAW}/{binding}"] = Target("mutate", binding, upstream=True, raw=True)
+    return targets
+
+
+def _status(error: RequestError, target: Target, body: bytes) -> int:
+    """The status of a refusal; a policy-server tells JSON of another shape from what is no JSON."""
+    if not target.upstream or error.status != 400:
+        return error.status
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return 400
+    return 422
 
 
 def _check_head(scope: Scope, limit: int) -> None:

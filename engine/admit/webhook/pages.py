@@ -78,7 +78,9 @@ _REVIEW = {
     }
 }
 _PROBLEM = {
-    "application/json": {"schema": {"type": "object", "properties": {"message": {"type": "string"}}}},
+    "application/json": {
+        "schema": {"type": "object", "properties": {"message": {"type": "string"}, "status": {"type": "integer"}}}
+    },
 }
 _TIMEOUT = {
     "name": "timeout",
@@ -95,23 +97,35 @@ _BINDING = {
 }
 
 
-def _operation(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+_RAW = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "title": "RawReview",
+            "properties": {"request": {"type": "object"}, "response": {"type": "object"}},
+        }
+    }
+}
+
+
+def _operation(summary: str, *parameters: dict[str, Any], review: dict[str, Any] = _REVIEW) -> dict[str, Any]:
     problems = {
         "400": "not JSON, or no AdmissionReview of admission.k8s.io/v1",
         "404": "no such binding",
         "405": "not POST",
         "413": "too large",
         "415": "not application/json",
+        "422": "JSON, but no review; of Kubewarden's documents, audit and validate_raw",
     }
     if _BINDING not in parameters:
-        del problems["404"]
+        del problems["404"], problems["422"]
     return {
         "post": {
             "summary": summary,
             "parameters": [*parameters, _TIMEOUT],
-            "requestBody": {"required": True, "content": _REVIEW},
+            "requestBody": {"required": True, "content": review},
             "responses": {
-                "200": {"description": "the review with its response", "content": _REVIEW},
+                "200": {"description": "the review with its response", "content": review},
                 **{code: {"description": text, "content": _PROBLEM} for code, text in problems.items()},
             },
         }
@@ -123,6 +137,8 @@ _ADMISSION = {
     "/mutate/{binding}": _operation("The same of one binding", _BINDING),
     "/validate": _operation("Every binding that matches: validations of the object as sent; never a patch"),
     "/validate/{binding}": _operation("The same of one binding", _BINDING),
+    "/audit/{binding}": _operation("What one binding says, as if all of it denied", _BINDING),
+    "/validate_raw/{binding}": _operation("What one binding says of any JSON", _BINDING, review=_RAW),
 }
 
 
