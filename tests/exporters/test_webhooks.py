@@ -14,7 +14,7 @@ import admit
 from admit.cel.env import admission
 from admit.engine import Engine
 from admit.errors import UsageError
-from admit.exporters.webhooks import OPERATIONS, Server, configurations
+from admit.exporters.webhooks import OPERATIONS, Server, certificates, configurations
 from admit.kubernetes.decode import decode
 from admit.kubernetes.types import of_kind
 from admit.plan.build import build
@@ -130,7 +130,14 @@ def test_where_the_server_is(tmp_path: Path) -> None:
         assert document["metadata"]["name"] == options.get("service", "admit")
         return document["webhooks"][0]
 
-    found = webhook(service="gate", namespace="guard", port=8443, timeout=5, excluded=("a", "b"), ca=key + trusted)
+    found = webhook(
+        service="gate",
+        namespace="guard",
+        port=8443,
+        timeout=5,
+        excluded=("a", "b"),
+        ca=certificates(key + trusted, "-"),
+    )
     assert found["clientConfig"]["service"] == {"name": "gate", "namespace": "guard", "port": 8443, "path": "/validate"}
     assert b64decode(found["clientConfig"]["caBundle"]) == trusted
     (outside,) = found["namespaceSelector"]["matchExpressions"]
@@ -150,11 +157,15 @@ WRONG = [
     ({"url": "https://admit?a=b"}, "url must be"),
     ({"url": "https://admit:99999"}, "url must be"),
     ({"url": "https://"}, "url must be"),
-    ({"ca": b"no PEM"}, "not PEM"),
 ]
 
 
 @pytest.mark.parametrize("options, said", WRONG, ids=str)
 def test_wrong_options(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        configurations(engine_of(CASES[0]), Server(**options))
+        Server(**options)
+
+
+def test_certificates() -> None:
+    with pytest.raises(UsageError, match=r"ca\.crt holds no certificate in PEM"):
+        certificates(b"none", "ca.crt")

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
-from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
+from admit.cli.files import content_of
+from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, with_settings
 from admit.errors import UsageError
 from admit.exporters import Exported, export
+from admit.exporters.webhooks import Server, certificates, configurations
 from admit.rules.yaml import dump
 
 OUTPUT = click.option(
@@ -18,6 +20,7 @@ OUTPUT = click.option(
 )
 POLICY = click.option("--policy", metavar="NAME", help="Only what binds this policy.")
 PARTIAL = click.option("--partial", is_flag=True, help="Write the rest, where something is refused.")
+SERVER = Server()
 
 
 @click.group("export")
@@ -60,6 +63,43 @@ def vap(
     ctx.exit(1 if exported.refused else 0)
 
 
+@command.command("webhooks")
+@click.argument("rules", metavar="[RULES]...", nargs=-1)
+@click.option("--ca", metavar="FILE", help="The certificates that the server's is trusted by, PEM.")
+@click.option("--service", default=SERVER.service, show_default=True, help="The Service of the server.")
+@click.option("--namespace", default=SERVER.namespace, show_default=True, help="The namespace of the Service.")
+@click.option("--port", default=SERVER.port, show_default=True, help="The port of the Service.")
+@click.option("--url", help="Where the server is, if not behind a Service: https://HOST:PORT.")
+@click.option("--timeout", default=SERVER.timeout, show_default=True, help="Seconds that an API server waits.")
+@click.option(
+    "--exclude",
+    metavar="NAMESPACE",
+    multiple=True,
+    default=SERVER.excluded,
+    show_default=True,
+    help="What is in it is not asked about, nor what is in the Service's.",
+)
+@POD_SECURITY
+@KUBERNETES
+@OUTPUT
+def webhooks(
+    rules: tuple[str, ...],
+    ca: str | None,
+    exclude: tuple[str, ...],
+    pod_security: str | None,
+    kubernetes: str,
+    output: str,
+    **options: Any,
+) -> None:
+    """Webhook configurations, by which an API server asks `admit serve` with these rules.
+
+    RULES are folders, rule files and names of policies of the library.
+    """
+    server = Server(ca=None if ca is None else certificates(content_of(ca), ca), excluded=exclude, **options)
+    engine = engine_of(rules, kubernetes, pod_security=pod_security)
+    show(Exported(tuple(configurations(engine, server))), output)
+
+
 def show(exported: Exported, output: str) -> None:
     """Writes the documents, and lists on standard error what is not, or not in every word, in them."""
     if output == "-":
@@ -76,7 +116,7 @@ def _write(documents: tuple[Mapping[str, Any], ...], folder: Path) -> None:
     """A file for each policy, with its bindings."""
     files: dict[str, list[Mapping[str, Any]]] = {}
     for document in documents:
-        name = document["spec"].get("policyName") or document["metadata"]["name"]
+        name = document.get("spec", {}).get("policyName") or document["metadata"]["name"]
         files.setdefault(name, []).append(document)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ class Server:
             )
 
     def client_config(self, path: str) -> dict[str, Any]:
-        trusted = {} if self.ca is None else {"caBundle": b64encode(_certificates(self.ca)).decode()}
+        trusted = {} if self.ca is None else {"caBundle": b64encode(self.ca).decode()}
         if self.url is not None:
             return {"url": self.url.rstrip("/") + path, **trusted}
         service = {"name": self.service, "namespace": self.namespace, "port": self.port, "path": path}
@@ -71,8 +71,7 @@ class Server:
 def configurations(engine: Engine, server: Server) -> list[dict[str, Any]]:
     """A MutatingWebhookConfiguration and a ValidatingWebhookConfiguration, as far as there is anything to ask.
 
-    What denies, also where it cannot be asked, makes one webhook of each; the rest makes one that fails open.
-    Raises UsageError.
+    What denies, also where it cannot be asked, is one webhook of each; the rest is one that fails open.
     """
     parts = [*_parts(engine)]
     writing = _webhooks([part for part in parts if part.writes], "mutate", server)
@@ -89,6 +88,17 @@ def configurations(engine: Engine, server: Server) -> list[dict[str, Any]]:
         for kind, webhooks in found.items()
         if webhooks
     ]
+
+
+def certificates(text: bytes, file: str) -> bytes:
+    """The certificates of a PEM file, and nothing else that may be in it. Raises UsageError."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    try:
+        return b"".join(each.public_bytes(Encoding.PEM) for each in x509.load_pem_x509_certificates(text))
+    except ValueError:
+        raise UsageError(f"{file} holds no certificate in PEM") from None
 
 
 class Place(NamedTuple):
@@ -149,17 +159,6 @@ def _is_base(url: str) -> bool:
         )
     except ValueError:
         return False
-
-
-def _certificates(text: bytes) -> bytes:
-    """The certificates of a PEM text, and nothing else that may be in it."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    try:
-        return b"".join(each.public_bytes(Encoding.PEM) for each in x509.load_pem_x509_certificates(text))
-    except ValueError:
-        raise UsageError("the certificates of the authority are not PEM") from None
 
 
 def _parts(engine: Engine) -> Iterator[Part]:
