@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from admit.cel.ast import Call, Entry, Expr, Ident, ListExpr, Literal, MapExpr, Select, rebuild
+from admit.cel.ast import Call, Comprehension, Entry, Expr, Ident, ListExpr, Literal, MapExpr, Select, rebuild
 from admit.cel.env import Declarations
 from admit.cel.fold import fold, literal
-from admit.cel.types import DYN
+from admit.cel.types import DYN, Type
 from admit.cel.unparse import unparse
 from admit.rules.names import substitute
 from admit.source import UNKNOWN
@@ -24,21 +24,48 @@ def inlined(node: Expr, names: Mapping[str, Any], variables: Mapping[str, Litera
     It has the same value, or error, for every request.
     """
     by = {name: literal(value, UNKNOWN, DYN) for name, value in names.items()}
-    return _renamed(fold(_valued(substitute(node, by), variables), within), variables)
+    return _renamed(_folded(_valued(substitute(node, by), variables), within), variables)
 
 
 def spelled(node: Expr, loose: bool = False) -> Expr:
     """The expression with folded constants as an API server takes them: elements of several types are `dyn(...)`.
 
-    `loose`: every constant that a setting gave is, whose type an author could not rely on.
+    `loose`: so are all constants that settings gave, whose type no author could rely on, and all elements of lists and
+    maps.
     """
     match node:
+        case Literal(type=type_) if loose and type_ is not None and _is_open(type_):
+            return Call("dyn", (_spelled(node.value),))
         case Literal("constant") if isinstance(node.value, list | dict):
             return _spelled(node.value)
-        case Literal(type=type_) if loose and type_ == DYN:
-            return Call("dyn", (replace(node, type=None),))
+        case ListExpr(items=items) if loose and len(items) > 1:
+            return replace(node, items=tuple(Call("dyn", (spelled(item, loose),)) for item in items))
+        case MapExpr(entries=entries) if loose and len(entries) > 1:
+            return replace(
+                node, entries=tuple(replace(e, value=Call("dyn", (spelled(e.value, loose),))) for e in entries)
+            )
         case _:
             return rebuild(node, lambda child: spelled(child, loose))
+
+
+def _folded(node: Expr, within: Declarations) -> Expr:
+    """The expression with its constant parts computed, loops over nothing too."""
+    while True:
+        folded = _without_empty_loops(fold(node, within))
+        if folded == node:
+            return folded
+        node = folded
+
+
+def _without_empty_loops(node: Expr) -> Expr:
+    node = rebuild(node, _without_empty_loops)
+    match node:
+        case Comprehension("all" | "exists" as macro, Literal(value=list() | dict() as over)) if not over:
+            return literal(macro == "all", node.span, node.type)
+        case Comprehension("filter" | "map", Literal(value=list() | dict() as over)) if not over:
+            return literal([], node.span, node.type)
+        case _:
+            return node
 
 
 def _valued(node: Expr, variables: Mapping[str, Literal]) -> Expr:
@@ -63,6 +90,10 @@ def _renamed(node: Expr, variables: Mapping[str, Literal]) -> Expr:
 
 def is_short(constant: Literal) -> bool:
     return constant.kind != "constant" or len(unparse(constant)) <= LONGEST_INLINED
+
+
+def _is_open(type_: Type) -> bool:
+    return type_ == DYN or any(map(_is_open, type_.params))
 
 
 def _spelled(value: Any) -> Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from admit.cel.ast import Call, Expr, Literal, rebuild
@@ -38,7 +39,11 @@ class Writer:
 
     def variable(self, name: str, node: Expr, only_said: bool) -> str:
         """`only_said`: nothing but messages mentions it."""
-        checked = self._checked(node, self._newest() if only_said else self._scope(self.types))
+        scope = self._newest() if only_said else self._scope(self.types)
+        checked = self._checked(node, scope)
+        if checked.type != node.type:  # what mentions it was written for the type that it had
+            with suppress(Unwritable):
+                checked = self._checked(node, scope, node.type)
         self.types[name] = checked.type or DYN
         return self._rewritten(checked)
 
