@@ -12,6 +12,7 @@ from admit import __version__
 COMMANDS = {
     "run": "Decide on a request or on manifests.",
     "bench": "Measure how long a request takes to be decided.",
+    "import": "Write policies of other projects as rule sets.",
     "scaffold": "Write a policy, a binding or a test to start from.",
     "serve": "Serve rules as an admission webhook.",
     "test": "Run the tests of rules.",
@@ -23,6 +24,9 @@ COMMANDS = {
 }
 """The commands, each in a module of its name, and what `--help` says of them."""
 
+MODULES = {"import": "importing"}
+"""But for these, whose name is a word of Python."""
+
 
 class Commands(click.Group):
     """Commands in modules; what `admit` refuses on purpose is printed, and the exit status is 2."""
@@ -33,7 +37,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"admit.cli.{cmd_name}").command
+        command = import_module(f"admit.cli.{MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import click
 import orjson
 
-from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError
+from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
 from admit.rules.yaml import dump
 from admit.source import UNKNOWN
 
 Form: TypeAlias = Literal["text", "json", "yaml"]
 
 OUTPUT = click.option("--output", "-o", "form", type=click.Choice(["text", "json", "yaml"]), help="How to print it.")
+TO_FILE = click.option("--output", "-o", "file", metavar="FILE", type=click.Path(path_type=Path), help="A new file.")
 
 
 def show_error(error: AdmitError) -> None:
@@ -49,3 +51,17 @@ def show_data(value: Any, form: Form, first: bool = True) -> None:
         click.echo(orjson.dumps(value))
     else:
         click.echo(("" if first else "---\n") + dump(value), nl=False)
+
+
+def write(text: str, file: Path | None) -> None:
+    """To standard output, or to a file that is new. Raises UsageError."""
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{file} is there, and is left as it is") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from None

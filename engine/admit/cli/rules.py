@@ -135,8 +135,8 @@ def path_of(rule: str) -> Path:
 
 
 def documents_of(path: Path) -> Iterator[Document]:
-    """The documents of a file, or of a folder's files. Raises RuleSetError, UsageError."""
-    for file in files_of(path):
+    """The documents of a file, of a folder's files or (-) of standard input. Raises RuleSetError, UsageError."""
+    for file in [path] if str(path) == "-" else files_of(path):
         yield from read(content_of(file), str(file))
 
 

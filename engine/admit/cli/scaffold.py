@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from admit.admission.kinds import of_resource
+from admit.cli.output import TO_FILE, write
 from admit.cli.rules import documents_of, library_name, path_of, settings_from, with_settings
 from admit.errors import RuleSetError, UsageError
 from admit.kubernetes.normalise import normalise
@@ -20,8 +21,6 @@ from admit.rules.load import read_policy
 from admit.rules.model import Policy
 from admit.rules.schema import Schema, defaulted, validate, with_defaults
 from admit.rules.yaml import Document, dump, listed
-
-TO_FILE = click.option("--output", "-o", "file", metavar="FILE", type=click.Path(path_type=Path), help="A new file.")
 
 
 @click.group("scaffold")
@@ -39,7 +38,7 @@ def policy(name: str, file: Path | None) -> None:
     """A rule file with a setting and a validation about containers."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name: expected lower-case letters, digits, dashes and dots")
-    _write(_POLICY.replace("NAME", name), file)
+    write(_POLICY.replace("NAME", name), file)
 
 
 @command.command("binding")
@@ -58,7 +57,7 @@ def binding(
     found, _ = _found(policy)
     settings = settings_from(settings_json, settings_path)
     if found.kind == "Policy":
-        _write(_binding(found, name, _settings(found, settings)), file)
+        write(_binding(found, name, _settings(found, settings)), file)
     elif settings is not None:
         raise UsageError(f"a {found.kind} has no settings")
     else:
@@ -66,7 +65,7 @@ def binding(
         if found.param_kind is None:
             del document["spec"]["paramRef"]
         document["metadata"]["name"] = name or found.name
-        _write(dump(document), file)
+        write(dump(document), file)
 
 
 @command.command("test")
@@ -81,21 +80,7 @@ def test(policy: str, settings_json: str | None, settings_path: Path | None, fil
     found, documents = _found(policy)
     given = settings_from(settings_json, settings_path)
     settings = _settings(found, given) if found.kind == "Policy" else {}
-    _write(_test(found, documents, settings), file)
-
-
-def _write(text: str, file: Path | None) -> None:
-    """Raises UsageError, if the file is there."""
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise UsageError(f"{file} is there, and is left as it is") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+    write(_test(found, documents, settings), file)
 
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
