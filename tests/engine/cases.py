@@ -35,9 +35,12 @@ def documents(case: dict[str, Any]) -> list[dict[str, Any]]:
 
     The policy is about PodSpec, or `about` a resource. Policies of the API server's are under `validating` and
     `mutating`, by their names; without matchConstraints of their own they are about all that is created, and changed.
-    Each is bound by `NAME-b`, with the fields of its `binding`. A mutation is `apply: CEL` or `patch: CEL`.
+    Each is bound by `NAME-b`, with the fields of its `binding`. A mutation is `apply: CEL` or `patch: CEL`. `policies`
+    is a policies.yml of Kubewarden's.
     """
     found = [*upstream(case), *case.get("documents", ())]
+    if "policies" in case:
+        found.append(case["policies"])
     if "podSecurity" in case:
         found.append({**POD_SECURITY, **case["podSecurity"]})
     if "validations" in case or "mutations" in case or "auditAnnotations" in case:

@@ -12,7 +12,7 @@ from admit.rules import yaml
 
 from .cases import engine_of, in_full, outcome, request_of, to_the_letter
 
-TABLES = ("decisions.yaml", "patches.yaml", "pod-security.yaml", "upstream.yaml")
+TABLES = ("decisions.yaml", "kubewarden.yaml", "patches.yaml", "pod-security.yaml", "upstream.yaml")
 CASES = [case for table in TABLES for case in yaml.load((Path(__file__).parent / table).read_text())[0]]
 
 
