@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from admit.kubernetes.decode import Problem, decode
 from admit.kubernetes.types import Type, type_of
+
+Parts: TypeAlias = Mapping[str, "Parts"]
+"""Fields of an object, and of those theirs. A list has those of its elements."""
 
 
 def misfit(object: Mapping[str, Any], type: Type) -> Problem | None:
@@ -19,6 +22,20 @@ def misfit(object: Mapping[str, Any], type: Type) -> Problem | None:
     except msgspec.ValidationError:  # or what a quick look does not settle, such as a quantity of an unusual form
         return next(iter(decode(object, type).misfits), None)
     return None
+
+
+def glance(type: Type, parts: Parts) -> Callable[[Any], bool]:
+    """Whether some parts of an object surely have the JSON types that its kind demands. False is no answer."""
+    model = _partial(type, parts)
+
+    def fits(object: Any) -> bool:
+        try:
+            msgspec.convert(object, model)
+        except msgspec.ValidationError:
+            return False
+        return True
+
+    return fits
 
 
 def kind_misfit(object: Any) -> Problem | None:
@@ -66,6 +83,19 @@ def _model(name: str) -> Any:
             return _QUANTITY | int
         case "any":
             return Any
+
+
+def _partial(type: Type, parts: Parts) -> Any:
+    if type.form == "list":
+        return list[_partial(type.element, parts) | None]  # type: ignore[misc]
+    if type.form != "struct":
+        return _model(type.name)
+    if not parts:
+        return dict
+    known = {key: _partial(type.fields[key].type, inner) | None for key, inner in parts.items() if key in type.fields}
+    names = {f"f{i}": key for i, key in enumerate(known)}
+    declared = [(name, known[key], None) for name, key in names.items()]
+    return msgspec.defstruct("Part", declared, rename=names, gc=False)
 
 
 _INT = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]

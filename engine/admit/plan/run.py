@@ -149,18 +149,33 @@ class Runner:
         except EvaluationError:
             return True
 
+    def pointers(self, scope: Scope) -> list[str]:
+        """Where in the object validations find something, each place once."""
+        found = [
+            self._pointer(validation, inner, places)
+            for validation in self.step.lowered.validations
+            for inner, places in self._failing(validation, scope, [])
+        ]
+        return [pointer for pointer in dict.fromkeys(found) if pointer is not None]
+
     def _failure(self, validation: Validation, scope: Scope) -> Failure:
-        findings = []
         failed: list[EvaluationError] = []  # and absorbed, since something is false
+        findings = [
+            (self._message(validation, inner, failed), self._pointer(validation, inner, places))
+            for inner, places in self._failing(validation, scope, failed)
+        ]
+        return Failure(validation, self._text(validation, findings, not failed, scope), tuple(findings))
+
+    def _failing(
+        self, validation: Validation, scope: Scope, failed: list[EvaluationError]
+    ) -> Iterator[tuple[Scope, Places]]:
+        """The combinations that do not pass; what fails on the way is added to `failed`."""
         for inner, places in self._combinations(validation.loops, scope, {"object": ()}, failed):
             try:
-                if self._value(validation.element, inner) is not False:
-                    continue
+                if self._value(validation.element, inner) is False:
+                    yield inner, places
             except EvaluationError as error:
                 failed.append(error)
-                continue
-            findings.append((self._message(validation, inner, failed), self._pointer(validation, inner, places)))
-        return Failure(validation, self._text(validation, findings, not failed, scope), tuple(findings))
 
     def _text(self, validation: Validation, findings: Sequence[tuple[str, Any]], clean: bool, scope: Scope) -> str:
         """All findings' texts as one; of a message that says the same of every combination, once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -13,11 +13,15 @@ from admit.cel.env import NEWEST, Declarations, admission
 from admit.cel.link import Program, link
 from admit.errors import EvaluationError, RequestError, UsageError
 from admit.kubernetes.decode import decode
-from admit.kubernetes.types import of_kind
+from admit.kubernetes.fitting import Parts, glance
+from admit.kubernetes.schemas import Schemas
+from admit.kubernetes.types import Type, of_kind
 from admit.library import Library
 from admit.plan.build import TRUE, build
-from admit.plan.ir import Step
+from admit.plan.ir import PARAMETERS, Step
 from admit.plan.match import Route
+from admit.plan.reads import Reads, reads
+from admit.plan.run import Runner
 from admit.plan.sieve import sieve
 from admit.podsecurity.levels import LEVEL_EXPECTED, VERSION_EXPECTED, Level, Standard, is_level, is_version
 from admit.rules.lower import lower
@@ -35,6 +39,12 @@ class Failure:
     check: str
     reason: str
     detail: str
+    found: tuple[_Check, Mapping[str, Any]] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def pointers(self) -> list[str]:
+        """Where in the pod it is found, as JSON pointers: `/spec/containers/0/ports/1/hostPort`."""
+        return [] if self.found is None else self.found[0].pointers(self.found[1])
 
     def __str__(self) -> str:
         return f"{self.reason} ({self.detail})" if self.detail else self.reason
@@ -69,12 +79,17 @@ def evaluate(level: str, version: str, pod: Mapping[str, Any]) -> Result:
     profile = _asked(level, version)
     if profile is None:
         return ALLOWED
+    if type(pod) is not dict and not isinstance(pod, Mapping):
+        raise RequestError(f"expected a pod but found {type(pod).__name__}")
     if pod.get("spec") is None:
         pod = {**pod, "spec": {}}
     try:
-        return profile.result(pod)
+        result = profile.glance(pod)
+        if result is not None and (result is not ALLOWED or profile.fits(pod)):
+            return result
     except EvaluationError:  # nulls, most likely
-        return profile.result(_decoded(pod))
+        pass
+    return profile.result(_decoded(pod))
 
 
 def checks(level: str, version: str) -> list[str]:
@@ -113,15 +128,19 @@ class _Profile:
         definitions = {name: expr for step in steps for name, expr in step.definitions.items()}
         self.checks = [_Check(step, within) for step in steps]
         self._by_bit = {1 << i: check for i, check in enumerate(self.checks)}
+        self.fits = glance(_pod_type(), _parts(reads([step.holds for step in steps], definitions, "object")))
         self._sieve = sieve([step.holds for step in steps], definitions, within)
 
     def result(self, pod: Mapping[str, Any]) -> Result:
-        """Raises EvaluationError, among others for nulls where a value should be."""
+        return self.glance(pod) or Result(tuple([check.failure(pod) for check in self.checks if check.fails(pod)]))
+
+    def glance(self, pod: Mapping[str, Any]) -> Result | None:
+        """None where something in the pod is unusual. Raises EvaluationError, for nulls where a value should be."""
         failed = self._sieve(pod, None)
         if failed == 0:
             return ALLOWED
         if failed is None:
-            return Result(tuple([check.failure(pod) for check in self.checks if check.fails(pod)]))
+            return None
         failures = []
         while failed:
             lowest = failed & -failed
@@ -146,7 +165,14 @@ class _Check:
 
     def failure(self, pod: Mapping[str, Any]) -> Failure:
         reason, _, detail = self._message(pod).partition(" (")
-        return Failure(self.id, reason, detail[:-1])
+        return Failure(self.id, reason, detail[:-1], (self, pod))
+
+    def pointers(self, pod: Mapping[str, Any]) -> list[str]:
+        return self._runner.pointers({**dict.fromkeys(PARAMETERS), "object": pod})
+
+    @cached_property
+    def _runner(self) -> Runner:
+        return Runner(self._step, self._within, Schemas(NEWEST))
 
     @cached_property
     def _verdicts(self) -> list[Program]:
@@ -167,11 +193,19 @@ def _id(policy: str) -> str:
     return f"{name}_{variant}" if variant else name
 
 
-def _decoded(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The pod as its type has it."""
+def _parts(read: Reads) -> Parts:
+    return {name: _parts(inner.items or inner) for name, inner in read.fields.items()}
+
+
+def _pod_type() -> Type:
     type_ = of_kind("v1", "Pod")
     assert type_ is not None
-    decoded = decode({key: pod[key] for key in ("metadata", "spec") if key in pod}, type_)
+    return type_
+
+
+def _decoded(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pod as its type has it."""
+    decoded = decode({key: pod[key] for key in ("metadata", "spec") if key in pod}, _pod_type())
     if decoded.misfits:
         raise RequestError(str(decoded.misfits[0]))
     return {"spec": {}, **decoded.value}
