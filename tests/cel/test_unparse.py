@@ -23,7 +23,7 @@ from admit.cel.ast import (
 )
 from admit.cel.parse import parse
 from admit.cel.types import INT
-from admit.cel.unparse import unparse
+from admit.cel.unparse import layout, unparse
 from admit.cel.values import NONE, Duration, Map, Optional, Timestamp, Uint
 
 TEXTS = [  # as written; as unparsed, where that differs
@@ -140,6 +140,65 @@ def _larger(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
 @given(st.recursive(LITERALS | IDENTS, _larger, max_leaves=20))
 def test_any_tree(node: Expr) -> None:
     assert _flat(parse(unparse(node), backquotes=True)) == _flat(node)
+
+
+@given(st.recursive(LITERALS | IDENTS, _larger, max_leaves=20), st.integers(1, 40))
+def test_any_tree_over_lines(node: Expr, width: int) -> None:
+    assert _flat(parse(layout(node, width), backquotes=True)) == _flat(node)
+
+
+LAID_OUT = """
+aaaaaaaaaa.bbbbbbbbbb == 1 && c
+
+aaaaaaaaaa.bbbbbbbbbb == 1 &&
+cccccccccc.dddddddddd == 2 &&
+(
+  eeeeeeeeee.ffffff == 3 ||
+  gggg.hh ||
+  i
+)
+
+aaaaaaaaaa.filter(b,
+  b.ccccccccccccccc > 1
+).size() == 1
+
+aaaaaaaaaa.all(b,
+  b.ccccccccccccccccc in [1, 2]
+)
+
+!aaaaaaaaaa.bbbbbbbbbbbbbbb.all(c,
+  c.ddd
+).eeeeee
+
+object.kind == 'A' ? object.spec
+: object.kind == 'CronJob'
+  ? object.spec.jobTemplate.spec
+: object.spec.template
+
+[
+  {
+    'a': 1000000000000000000,
+    'b': 2000000000000000000
+  },
+  3
+]
+
+Object{
+  spec: Object.spec{
+    replicas: variables.count
+  }
+}
+
+max(
+  aaaaaaaaaa.bbbbbbbbbbbbbbbbbbbbb,
+  c
+)
+"""
+
+
+@pytest.mark.parametrize("text", LAID_OUT.strip().split("\n\n"))
+def test_layout(text: str) -> None:
+    assert layout(parse(text), 32) == text
 
 
 def _flat(node: Expr) -> Expr:
