@@ -36,6 +36,9 @@ def spelled(node: Expr, loose: bool = False) -> Expr:
     match node:
         case Literal(type=type_) if loose and type_ is not None and _is_open(type_):
             return Call("dyn", (_spelled(node.value),))
+        case Call("@in", (item, Literal(value=list() | dict() as among))) if not among:
+            empty = Call("dyn", (_spelled(among),))  # by an empty literal an API server does not ask for the item
+            return replace(node, args=(spelled(item, loose), empty))
         case Literal("constant") if isinstance(node.value, list | dict):
             return _spelled(node.value)
         case ListExpr(items=items) if loose and len(items) > 1:
@@ -49,19 +52,21 @@ def spelled(node: Expr, loose: bool = False) -> Expr:
 
 
 def _folded(node: Expr, within: Declarations) -> Expr:
-    """The expression with its constant parts computed, loops over nothing too."""
+    """The expression with its constant parts computed, and what is asked of nothing."""
     while True:
-        folded = _without_empty_loops(fold(node, within))
+        folded = _of_nothing(fold(node, within))
         if folded == node:
             return folded
         node = folded
 
 
-def _without_empty_loops(node: Expr) -> Expr:
-    node = rebuild(node, _without_empty_loops)
+def _of_nothing(node: Expr) -> Expr:
+    node = rebuild(node, _of_nothing)
     match node:
         case Comprehension("all" | "exists" as macro, Literal(value=list() | dict() as over)) if not over:
             return literal(macro == "all", node.span, node.type)
+        case Call("@in", (Ident(), Literal(value=list() | dict() as among))) if not among:
+            return literal(False, node.span, node.type)
         case Comprehension("filter" | "map", Literal(value=list() | dict() as over)) if not over:
             return literal([], node.span, node.type)
         case _:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Literal, Select, children, rebuild
+from admit.cel.unparse import unparse
 from admit.exporters.model import Note, Refusal
 from admit.exporters.parts import Part, mapped, reachable, renamed
 from admit.exporters.subject import Subject, variable
@@ -17,6 +18,9 @@ from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
 from admit.rules.plain import LONGEST, found, is_said_once, joined
 from admit.rules.workloads import NOT_BEING_DELETED
+
+LONGEST_REPEATED = 60
+"""Characters of a messageExpression that each of several rules has for itself."""
 
 SPEC = (("spec",),)
 SPEC_AND_METADATA = (*SPEC, ("metadata", "labels"), ("metadata", "annotations"))
@@ -73,7 +77,7 @@ class Body:
         if subject is not None:
             self.variables.update(subject.variables)
         names = {id(part): self._declared(part) for part in self.parts}
-        rules = [rule for profile in self.profiles for rule in self._rules(profile, names)]
+        rules = self._sharing([rule for profile in self.profiles for rule in self._rules(profile, names)])
         told = [
             Rule(part.policy.name, f"auditAnnotations[{key}]", self._placed(node, names[id(part)]), message=key)
             for part in self.parts
@@ -107,12 +111,12 @@ class Body:
         """Adds the variables of a part; the names that they have here."""
         names: dict[str, str] = {}
         for name, node in part.variables.items():
-            names[name] = self._declare(name, self._placed(node, names), part)
+            names[name] = self._declare(name, self._placed(node, names), part.policy.name)
         return names
 
-    def _declare(self, name: str, node: Expr, part: Part) -> str:
+    def _declare(self, name: str, node: Expr, policy: str) -> str:
         """The name under which a variable is added, or is there already."""
-        own, number = f"{camel(part.policy.name.rpartition('/')[2])}_{name}", 2
+        own, number = f"{camel(_last(policy))}_{name}", 2
         wanted = name
         while self.variables.get(wanted, node) != node:
             wanted, number = (own, number) if wanted == name else (f"{own}{number}", number + 1)
@@ -136,13 +140,27 @@ class Body:
                 yield Rule(part.policy.name, rule.name, rule.verdict, said, message, rule.reason)
             return
         named = [
-            (part, replace(rule, verdict=variable(self._declare(camel(_last(rule.name)), rule.verdict, part))))
+            (
+                part,
+                replace(rule, verdict=variable(self._declare(camel(_last(rule.name)), rule.verdict, part.policy.name))),
+            )
             for part, rule in judged
         ]
         said = self._report(profile.message, named)
         for part, rule in named:
             own, message = self._message(rule, part)
             yield Rule(part.policy.name, rule.name, rule.verdict, said or own, message, rule.reason)
+
+    def _sharing(self, rules: Sequence[Rule]) -> list[Rule]:
+        """The rules, where several say the same by a variable of it."""
+        said = [rule.said for rule in rules]
+        shared = []
+        for rule in rules:
+            if rule.said is not None and said.count(rule.said) > 1 and len(unparse(rule.said)) > LONGEST_REPEATED:
+                name = self._declare("message", rule.said, rule.policy)
+                rule = replace(rule, said=variable(name))
+            shared.append(rule)
+        return shared
 
     def _guarded(self, rule: Validation, part: Part) -> Validation:
         """The rule, where it is not left to a matchCondition whether a Pod that is updated has changed for it."""
@@ -152,7 +170,7 @@ class Body:
         if self._judged_fields == (SPEC_AND_METADATA if wide else SPEC):
             return rule
         name = "podChanged" if wide else "podSpecChanged"
-        changed = self._declare(name, self.subject.changed(*(SPEC_AND_METADATA if wide else SPEC)), part)
+        changed = self._declare(name, self.subject.changed(*(SPEC_AND_METADATA if wide else SPEC)), part.policy.name)
         return replace(rule, verdict=Call("_||_", (Call("!_", (variable(changed),)), rule.verdict)))
 
     @property
@@ -194,7 +212,9 @@ class Body:
             separator = re.sub(r"\s*\n\s*", " ", rule.separator) if rule.separator.strip() else "; "
             self._note(part, rule, f"its messages are separated by {separator!r}, since none may have a line break")
             rule = replace(rule, separator=separator)
-        return joined(rule, variable(self._declare(f"{camel(_last(rule.name))}Messages", found(rule), part))), message
+        return joined(
+            rule, variable(self._declare(f"{camel(_last(rule.name))}Messages", found(rule), part.policy.name))
+        ), message
 
     def _report(self, message: Expr, rules: Sequence[tuple[Part, Validation]]) -> Expr | None:
         """What a profile makes of the messages of all findings, as a messageExpression of each rule."""
@@ -208,7 +228,7 @@ class Body:
         total = lists[0]
         for each in lists[1:]:
             total = Call("_+_", (total, each))
-        return substitute(texts, {"messages": variable(self._declare("messages", total, rules[0][0]))})
+        return substitute(texts, {"messages": variable(self._declare("messages", total, rules[0][0].policy.name))})
 
     def _written(self, rules: Sequence[Rule], write: Any, broken: Mapping[str, Unwritable]) -> list[dict[str, Any]]:
         """What is written of the rules; the others are refused."""
