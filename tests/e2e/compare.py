@@ -73,16 +73,16 @@ class Trial:
         namespaces = [self.server.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})]
         params = [*known]
         for given in case.get("given", ()):
-            made = self.server.create(self._object(case, given))
+            made = self.server.create(self.object(case, given))
             (namespaces if made["kind"] == "Namespace" else params).append(made)
         for request in case["requests"]:
             self.recorder.clear()
-            answer = self._ask(case, request)
+            answer = self.ask(case, request)
             seen = self.recorder.mutating if _mutates(case) else self.recorder.validating
             assert seen is not None, f"{case['name']}: {request} does not come to admission: {answer.text}"
             yield Asked(case, request, seen, params, namespaces)
 
-    def _object(self, case: Case, given: Any) -> Object:
+    def object(self, case: Case, given: Any) -> Object:
         """An object by its name or in full, changed by a merge patch (`with`), where the case has its objects."""
         changes: Any = {}
         if isinstance(given, Mapping) and "of" in given:
@@ -95,10 +95,10 @@ class Trial:
             metadata.setdefault("namespace", case["name"])
         return made
 
-    def _ask(self, case: Case, request: Case) -> httpx.Response:
+    def ask(self, case: Case, request: Case) -> httpx.Response:
         """The answer to a request, which changes nothing."""
         verb = next(verb for verb in VERBS if verb in request)
-        object = self._object(case, {"of": request[verb], "with": request.get("with", {})})
+        object = self.object(case, {"of": request[verb], "with": request.get("with", {})})
         subresource = [request["subresource"]] if "subresource" in request else []
         path = self.server.path(object, *subresource, named=verb != "create" or bool(subresource))
         headers, query = _impersonated(request.get("as", {})), {"dryRun": "All", "fieldValidation": "Ignore"}
@@ -114,9 +114,9 @@ class Trial:
 
     def _difference(self, asked: Asked) -> Iterator[str]:
         self.recorder.clear()
-        theirs = self._theirs(asked.case, self._ask(asked.case, asked.request))
+        theirs = self._theirs(asked.case, self.ask(asked.case, asked.request))
         ours = self._ours(asked)
-        left = [_comparable(answer.pop("object")) for answer in (theirs, ours)]
+        left = [comparable(answer.pop("object")) for answer in (theirs, ours)]
         if _mutates(asked.case) and not ours["message"]:
             theirs["object"], ours["object"] = [], diff(*left)
         if wrong := [key for key in ours if ours[key] != theirs[key]]:
@@ -272,7 +272,7 @@ def _values(text: str) -> list[str]:
     return sorted(text.split(", "))
 
 
-def _comparable(object: Object | None) -> Object:
+def comparable(object: Object | None) -> Object:
     """Without the times of its fields' managers."""
     seen = object or {}
     metadata = {key: each for key, each in seen.get("metadata", {}).items() if key != "managedFields"}

@@ -115,6 +115,15 @@ class AuditLog:
         return self._noted
 
 
+def namespace(name: str, **labels: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def message(answer: httpx.Response) -> str:
+    """Why a request is refused; nothing where it is not."""
+    return "" if answer.is_success else str(answer.json()["message"])
+
+
 def warnings(answer: httpx.Response) -> list[str]:
     """The texts of an answer's warnings."""
     found = (_WARNING.fullmatch(header) for header in answer.headers.get_list("Warning"))

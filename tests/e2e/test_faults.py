@@ -17,7 +17,7 @@ import pytest
 
 from .https import Authority, answering, free_port
 from .recorder import allowing
-from .server import Server, until
+from .server import Server, message, namespace, until
 from .webhook import configuration, serving, webhook
 
 RULES = ["kubewarden/host-namespaces-psp"]
@@ -48,7 +48,7 @@ class Cluster:
     def works(self) -> bool:
         """Whether the rules are heard everywhere."""
         heard = {True: DENIED, False: ""}
-        return all(_said(answer).endswith(heard[forbidden]) for _, forbidden, answer in self._answers())
+        return all(message(answer).endswith(heard[forbidden]) for _, forbidden, answer in self._answers())
 
     def expect_failure(self, why: str) -> None:
         """That a webhook is not heard: all is refused, or all is let pass."""
@@ -58,8 +58,8 @@ class Cluster:
             else:
                 assert answer.status_code == 500, answer.text
                 failed = f'Internal error occurred: failed calling webhook "{_webhook(kind, policy)}": '
-                assert _said(answer).startswith(failed)
-                assert why in _said(answer)
+                assert message(answer).startswith(failed)
+                assert why in message(answer)
 
     def _answers(self) -> Iterator[tuple[tuple[str, str], bool, httpx.Response]]:
         asked = [(where, forbidden) for where in WEBHOOKS for forbidden in (False, True)]
@@ -93,7 +93,7 @@ def cluster(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Cluster
     cluster = Cluster(server, folder, Authority(folder), free_port())
     for kind, policy in WEBHOOKS:
         name = _name(kind, policy)
-        server.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        server.create(namespace(name))
         url = f"https://127.0.0.1:{cluster.port}/{'mutate' if kind == 'Mutating' else 'validate'}"
         more = {"failurePolicy": policy, "timeoutSeconds": TIMEOUT}
         made = webhook(_webhook(kind, policy), url, cluster.authority.pem, name, **more)
@@ -177,7 +177,3 @@ def _name(kind: str, policy: str) -> str:
 
 def _webhook(kind: str, policy: str) -> str:
     return f"{_name(kind, policy)}.admit.test"
-
-
-def _said(answer: httpx.Response) -> str:
-    return "" if answer.is_success else str(answer.json()["message"])

@@ -22,7 +22,7 @@ from admit.podsecurity import evaluate
 
 from .pods import pod
 from .recorder import Recorder
-from .server import VERSION, Object, Server, until, warnings
+from .server import VERSION, Object, Server, message, namespace, until, warnings
 
 RANDOM = 1000
 FREE = "free"
@@ -54,7 +54,7 @@ class Taken:
 @pytest.fixture(scope="module")
 def taken(server: Server, recorder: Recorder, conformance: Path) -> list[Taken]:
     """The objects that the server takes where no rules are."""
-    server.create(_namespace(FREE))
+    server.create(namespace(FREE))
     for configuration in recorder.configurations():
         selector = {"matchLabels": {"kubernetes.io/metadata.name": FREE}}
         configuration["webhooks"][0]["namespaceSelector"] = selector
@@ -72,12 +72,12 @@ def test_enough(taken: list[Taken]) -> None:
 
 def test_built_in_pod_security(server: Server, taken: list[Taken]) -> None:
     namespaces = {version: [server.create(each) for each in _labelled(version)] for version in ("latest", *VERSIONS)}
-    every = [namespace for pair in namespaces.values() for namespace in pair]
+    every = [place for pair in namespaces.values() for place in pair]
     engine = admit.load([CONFIGURATION], namespaces=every, kubernetes=KUBERNETES)
     found, outcomes = [], set()
     for each, version in zip(taken, cycle(VERSIONS)):
-        for namespace in (*namespaces["latest"], *namespaces[version]):
-            name = namespace["metadata"]["name"]
+        for place in (*namespaces["latest"], *namespaces[version]):
+            name = place["metadata"]["name"]
             answer = _created(server, each.manifest, name)
             theirs = _theirs(server, answer)
             requested = engine.review(each.within(name))
@@ -89,9 +89,9 @@ def test_built_in_pod_security(server: Server, taken: list[Taken]) -> None:
             ]
             if each.manifest["kind"] == "Pod":
                 outcomes.add((name, answer.is_success))
-                assert theirs["message"] == _by_checks(each, namespace["metadata"]["labels"])
+                assert theirs["message"] == _by_checks(each, place["metadata"]["labels"])
     assert not found, "\n".join(found[:10])
-    assert outcomes == {(namespace["metadata"]["name"], created) for namespace in every for created in (False, True)}
+    assert outcomes == {(place["metadata"]["name"], created) for place in every for created in (False, True)}
 
 
 def _by_checks(each: Taken, labels: Object) -> str:
@@ -107,7 +107,7 @@ def _theirs(server: Server, answer: httpx.Response) -> Answer:
     status = {} if answer.is_success else answer.json()
     annotations = {key: text for key, text in server.audit.annotations(answer).items() if key.startswith(LABEL)}
     return {
-        "message": status.get("message", ""),
+        "message": message(answer),
         "code": status.get("code", 200),
         "reason": status.get("reason", ""),
         "warnings": [text for text in warnings(answer) if text.startswith("would violate")],
@@ -155,14 +155,10 @@ def _deployment(pod: Object) -> Object:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": pod["metadata"]["name"]}, "spec": spec}
 
 
-def _namespace(name: str, **labels: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-
-
 def _labelled(version: str) -> Iterator[Object]:
     """Namespaces that enforce a level, and warn of what violates the other one and note it."""
     for level, other in (("baseline", "restricted"), ("restricted", "baseline")):
         labels = {}
         for mode, asked in (("enforce", level), ("warn", other), ("audit", other)):
             labels |= {LABEL + mode: asked, f"{LABEL}{mode}-version": version}
-        yield _namespace(f"{level}-{version.replace('.', '-')}", **labels)
+        yield namespace(f"{level}-{version.replace('.', '-')}", **labels)
