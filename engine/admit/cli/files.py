@@ -10,7 +10,7 @@ import click
 import orjson
 
 from admit.admission import Request, read
-from admit.errors import UsageError
+from admit.errors import RequestError, UsageError
 from admit.rules.yaml import load
 
 
@@ -32,18 +32,21 @@ def values_of(text: bytes, file: str) -> list[Any]:
     return load(text, file)
 
 
-def request_in(file: str) -> Request:
-    """The request of a review, or a map that has one as `request`, or a request alone. Raises RequestError, UsageError.
-
-    As for kwctl, the version of the review does not matter.
-    """
+def json_in(file: str) -> Any:
+    """Raises RequestError, UsageError."""
     content = content_of(file)
     try:
-        value = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return read(content)  # which says what is wrong with it
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"not JSON: {error}" if content.strip() else "expected JSON, got nothing") from None
+
+
+def request_in(file: str) -> Request:
+    """The request of a review, or one alone. As for kwctl, a review may be of any version. Raises RequestError,
+    UsageError."""
+    value = json_in(file)
     match value:
-        case {"request": dict(request)} if value.get("kind") in (None, "AdmissionReview"):
+        case {"kind": "AdmissionReview", "request": dict(request)}:
             return read(request)
         case _:
             return read(value)

@@ -11,7 +11,7 @@ import click
 import orjson
 
 from admit.admission import Decision
-from admit.cli.files import content_of, request_in, values_of
+from admit.cli.files import content_of, json_in, request_in, values_of
 from admit.cli.kwctl import as_kwctl
 from admit.cli.output import OUTPUT, Form, show_data
 from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, with_settings
@@ -28,6 +28,7 @@ from admit.loading import files_of
 @click.option(
     "--request-path", "--request", "-r", "request", metavar="FILE", help="A review or its request; - is stdin."
 )
+@click.option("--raw", is_flag=True, help="The request is any JSON object, which one policy judges as the object.")
 @click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
 @click.option("--as-is", is_flag=True, help="Judge manifests as they are, without what an API server fills in.")
 @with_settings
@@ -40,6 +41,7 @@ def command(
     ctx: click.Context,
     policies: tuple[str, ...],
     request: str | None,
+    raw: bool,
     manifests: tuple[str, ...],
     as_is: bool,
     settings_json: str | None,
@@ -56,12 +58,14 @@ def command(
     """
     if (request is None) == (not manifests):
         raise UsageError("either a request (-r) or manifests (-f) are needed")
+    if raw and request is None:
+        raise UsageError("--raw is about a request (-r), not about manifests")
     items = list(_manifests(manifests))
     settings = settings_from(settings_json, settings_path)
     namespaces = [item for _, item in items if _is_namespace(item)]
     engine = engine_of(policies, kubernetes, settings, pod_security=pod_security, namespaces=namespaces)
     denied = False
-    decisions = [engine.answer(request_in(request))] if request is not None else _decisions(engine, items, as_is)
+    decisions = _decisions(engine, items, as_is) if request is None else [_answer(engine, request, raw)]
     for i, decision in enumerate(decisions):
         denied = denied or not decision.allowed
         if (form or ("json" if request is not None else "text")) == "text":
@@ -69,6 +73,14 @@ def command(
         else:
             show_data(_response(decision) if request is not None else _verdict(decision), form or "json", first=i == 0)
     ctx.exit(1 if denied else 0)
+
+
+def _answer(engine: Engine, file: str, raw: bool) -> Decision:
+    if not raw:
+        return engine.answer(request_in(file))
+    if len(engine.bindings) != 1:
+        raise UsageError(f"--raw asks one policy, but {len(engine.bindings)} are in force")
+    return engine.raw({"request": json_in(file)}, engine.bindings[0])
 
 
 def _manifests(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
