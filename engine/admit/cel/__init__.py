@@ -8,7 +8,7 @@
 | ast, types, times, values | nodes; types; time; values, and what equal and less mean |
 | escaping, structured | names of properties; lists and objects as schemas have them |
 | messages, wire | the well-known messages of protocol buffers; their bytes |
-| grammar, literals, syntax_error, parse, unparse, layout | text to nodes and back, on lines of bearable length |
+| grammar, literals, syntax_error, parse, unparse | text to nodes and back |
 | library/, regex | functions as data; RE2's semantics |
 | unify, env, check, schema | the type checker; what a program may mention; types from an OpenAPI schema |
 | prepare | what is computed without input, and may fail |

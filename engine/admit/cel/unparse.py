@@ -24,23 +24,22 @@ from admit.cel.grammar import PRECEDENCE
 from admit.cel.types import Type
 from admit.cel.values import Duration, Map, Optional, Struct, Timestamp, Uint, Value
 
-BINARY = {f"_{operator}_": operator for operator in PRECEDENCE if operator != "in"} | {"@in": "in"}
-MEMBER = 7
-RANKS = {function: PRECEDENCE[operator] for function, operator in BINARY.items()}
-RANKS |= {"_?_:_": 0, "!_": 6, "-_": 6, "_[_]": MEMBER, "_[?_]": MEMBER, "_?._": MEMBER}
+_BINARY = {f"_{operator}_": operator for operator in PRECEDENCE if operator != "in"} | {"@in": "in"}
+_MEMBER = 7
+_RANKS = {function: PRECEDENCE[operator] for function, operator in _BINARY.items()}
+_RANKS |= {"_?_:_": 0, "!_": 6, "-_": 6, "_[_]": _MEMBER, "_[?_]": _MEMBER, "_?._": _MEMBER}
 """How strongly an operator binds."""
 _INDENT = "  "
 _SHORT = 16
 """What ends an operation stays on its last line, if it is shorter than this."""
 
 
-def unparse(node: Expr, rank: int = 0) -> str:
+def unparse(node: Expr) -> str:
     """The text of the expression; `parse` makes the same of it, but for how a chain of `&&` or `||` is balanced.
 
-    A constant that no literal can write (a duration, an infinite double) is written as the call that makes it. `rank`:
-    as an operand of something that binds as strongly.
+    A constant that no literal can write (a duration, an infinite double) is written as the call that makes it.
     """
-    return _text(node, rank)
+    return _text(node)
 
 
 def layout(node: Expr, width: int = 100) -> str:
@@ -51,18 +50,18 @@ def layout(node: Expr, width: int = 100) -> str:
 def _text(node: Expr, rank: int = 0) -> str:
     """Two frames a level: trees are deep."""
     match node:
-        case Call(function=function) if function in RANKS:
+        case Call(function=function) if function in _RANKS:
             text = _operation(node)
-            return f"({text})" if RANKS[function] < rank else text
+            return f"({text})" if _RANKS[function] < rank else text
         case Call(function=function, args=args, target=target):
-            name = _EXTREMES.get(function, function) if target is None else f"{_text(target, MEMBER)}.{function}"
+            name = _EXTREMES.get(function, function) if target is None else f"{_text(target, _MEMBER)}.{function}"
             return f"{name}({', '.join([_text(arg) for arg in args])})"
         case Literal(value=value):
             return _value(value)
         case Ident(name=name, absolute=absolute):
             return f".{name}" if absolute else _name(name)
         case Select(operand=operand, field=field, test=test):
-            text = f"{_text(operand, MEMBER)}.{_field(field)}"
+            text = f"{_text(operand, _MEMBER)}.{_field(field)}"
             return f"has({text})" if test else text
         case ListExpr(items=items, optional=optional):
             return f"[{', '.join(['?' * (i in optional) + _text(item) for i, item in enumerate(items)])}]"
@@ -75,18 +74,18 @@ def _text(node: Expr, rank: int = 0) -> str:
         case Comprehension(macro=macro, var=var, var2=var2):
             names = _name(var) if var2 is None else f"{_name(var)}, {_name(var2)}"
             bodies = [_text(body) for body in (node.condition, node.result) if body is not None]
-            return f"{_text(node.range, MEMBER)}.{macro}({names}, {', '.join(bodies)})"
+            return f"{_text(node.range, _MEMBER)}.{macro}({names}, {', '.join(bodies)})"
         case Bind(
             value=target,
             body=Call(function="@sortByAssociatedKeys", args=(Comprehension(var=var, result=key),)),
         ) if key is not None:
-            return f"{_text(target, MEMBER)}.sortBy({var}, {_text(key)})"
+            return f"{_text(target, _MEMBER)}.sortBy({var}, {_text(key)})"
         case Bind(var="@index0"):
             return _block(node)
         case Bind(var=var, value=value, body=body):
             return f"cel.bind({var}, {_text(value)}, {_text(body)})"
         case OptMap(target=target, var=var, body=body, flat=flat):
-            return f"{_text(target, MEMBER)}.{'optFlatMap' if flat else 'optMap'}({var}, {_text(body)})"
+            return f"{_text(target, _MEMBER)}.{'optFlatMap' if flat else 'optMap'}({var}, {_text(body)})"
         case _:
             assert_never(node)
 
@@ -104,17 +103,17 @@ def _operation(node: Call) -> str:
         case Call(function="_?_:_", args=(condition, yes, no)):
             return f"{_text(condition, 1)} ? {_text(yes, 1)} : {_text(no)}"
         case Call(function="_[_]", args=(operand, key)):
-            return f"{_text(operand, MEMBER)}[{_text(key)}]"
+            return f"{_text(operand, _MEMBER)}[{_text(key)}]"
         case Call(function="_[?_]", args=(operand, key)):
-            return f"{_text(operand, MEMBER)}[?{_text(key)}]"
+            return f"{_text(operand, _MEMBER)}[?{_text(key)}]"
         case Call(function="_?._", args=(operand, Literal(value=field))):
-            return f"{_text(operand, MEMBER)}.?{_field(field)}"
+            return f"{_text(operand, _MEMBER)}.?{_field(field)}"
         case Call(function=function, args=(left, right)):
-            rank = RANKS[function]
-            operator = BINARY[function]
+            rank = _RANKS[function]
+            operator = _BINARY[function]
             return f"{_text(left, rank)} {operator} {_text(right, rank if operator in ('&&', '||') else rank + 1)}"
         case Call(function=function, args=(operand,)):
-            text = _text(operand, MEMBER)
+            text = _text(operand, _MEMBER)
             if (
                 function == "-_" and text[0] in "-0123456789"
             ):  # -1 is a literal, and the minus of -1.f() is its target's
@@ -130,14 +129,14 @@ def _lines(node: Expr, rank: int, width: int) -> list[str]:
     if len(text) <= width:
         return [text]
     match node:
-        case Call(function=function) if RANKS.get(function, MEMBER) < rank:
+        case Call(function=function) if _RANKS.get(function, _MEMBER) < rank:
             return _enclosed("(", [_lines(node, 0, width - len(_INDENT))], ")")
         case Call(function="_?_:_"):
             return _choices(node, width)
-        case Call(function=function) if function in BINARY:
+        case Call(function=function) if function in _BINARY:
             return _operands(node, width)
         case Call(function="!_", args=(operand,)):
-            first, *rest = _lines(operand, MEMBER, width - 1)
+            first, *rest = _lines(operand, _MEMBER, width - 1)
             return [f"!{first}", *rest]
         case ListExpr(items=items, optional=optional):
             items_ = [_led("?" * (i in optional), item, width) for i, item in enumerate(items)]
@@ -148,7 +147,7 @@ def _lines(node: Expr, rank: int, width: int) -> list[str]:
         case Message(name=name, fields=fields):
             inits = [_led(f"{'?' * each.optional}{_field(each.field)}: ", each.value, width) for each in fields]
             return _enclosed(f"{name}{{", inits, "}")
-        case Call(function=function, args=[_, *_] as args, target=None) if function not in RANKS:
+        case Call(function=function, args=[_, *_] as args, target=None) if function not in _RANKS:
             return _enclosed(f"{_EXTREMES.get(function, function)}(", [_led("", arg, width) for arg in args], ")")
         case Call(target=target, function=function, args=args) if target is not None:
             return _after(target, f".{function}(", args, width)
@@ -159,7 +158,7 @@ def _lines(node: Expr, rank: int, width: int) -> list[str]:
         case OptMap(target=target, var=var, body=body, flat=flat):
             return _after(target, f".{'optFlatMap' if flat else 'optMap'}({var},", [body], width)
         case Select(operand=operand, field=field, test=False):
-            return _ended(_lines(operand, MEMBER, width), f".{_field(field)}")
+            return _ended(_lines(operand, _MEMBER, width), f".{_field(field)}")
         case _:
             return [text]
 
@@ -181,7 +180,7 @@ def _choices(node: Expr, width: int) -> list[str]:
 
 def _operands(node: Call, width: int) -> list[str]:
     """The operands of a chain of one operator, each on lines of its own, the operator at their end."""
-    function, rank, operator = node.function, RANKS[node.function], BINARY[node.function]
+    function, rank, operator = node.function, _RANKS[node.function], _BINARY[node.function]
     associative = operator in ("&&", "||")
     operands: list[tuple[Expr, int]] = []
     waiting: list[tuple[Expr, int]] = [(node, rank)]
@@ -201,7 +200,7 @@ def _operands(node: Call, width: int) -> list[str]:
 
 def _after(target: Expr, opening: str, args: Sequence[Expr], width: int) -> list[str]:
     """A call of a method: after its target on one line if it fits there, else its arguments on lines of their own."""
-    *above, last = _lines(target, MEMBER, width)
+    *above, last = _lines(target, _MEMBER, width)
     line = f"{last}{opening}{' ' * opening.endswith(',')}{', '.join(map(_text, args))})"
     if len(line) <= width or not args:
         return [*above, line]

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 from admit.cel.ast import Call, Expr, Literal, rebuild
 from admit.cel.check import check
 from admit.cel.env import NEWEST, Declarations, admission
-from admit.cel.layout import laid_out
 from admit.cel.link import parse_in
 from admit.cel.types import BOOL, DYN, NULL, STRING, Type
-from admit.cel.unparse import unparse
+from admit.cel.unparse import layout, unparse
 from admit.errors import CompileError
 from admit.exporters.constants import spelled
 
@@ -79,7 +78,7 @@ class Writer:
             raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
 
     def _rewritten(self, node: Expr) -> str:
-        return laid_out(node)
+        return layout(node)
 
 
 def _check(node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None) -> Expr:
