@@ -242,23 +242,20 @@ class _Reader:
         self, name: str, spec: dict[str, Any], place: tuple[str | int, ...], limits: model.MatchResources | None
     ) -> Iterator[model.Policy | model.Binding]:
         """The binding that a document or an entry is; before it, of a group, a policy that has the members."""
-        expression = spec.get("expression")
-        if expression is None:
-            members = [self._member("", spec, place)]
-        else:
-            inner = spec["policies"]
-            members = [self._member(key, value, (*place, "policies", key)) for key, value in inner.items()]
-            self._check_group(expression, inner, place)
-        found = tuple(member for member in members if member is not None)
-        if len(found) < len(members) or not members:
+        expression, before = spec.get("expression"), len(self.faults)
+        written = {"": (spec, place)}
+        if expression is not None:
+            written = {key: (each, (*place, "policies", key)) for key, each in spec["policies"].items()}
+            self._check_group(expression, spec["policies"], place)
+        found = tuple(filter(None, (self._member(key, *each) for key, each in written.items())))
+        if any(not fault.warning for fault in self.faults[before:]):
             return
         span = self.document.span(("metadata", "name")) if place == ("spec",) else self.document.span(place, key=True)
         reference = found[0].policy
         if expression is not None:
             reference = model.Reference(name, span=span)
-            title = f"{', '.join(member.name for member in found)}: {expression.span.text.strip()}"
             parts = tuple(dict.fromkeys(member.policy for member in found))
-            yield model.Policy(name, title=title, policies=parts, span=span)
+            yield model.Policy(name, title=expression.span.text.strip(), policies=parts, span=span)
         terms = model.Kubewarden(
             found,
             spec.get("mutating", False),

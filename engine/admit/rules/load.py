@@ -62,11 +62,13 @@ class _Contents:
         if _group(document) == POD_SECURITY:
             self.pod_security.append(document)
             return
-        imported = self.importer(document, faults)
-        contents = [_content(document, faults)] if imported is None else imported
+        contents = self.importer(document, faults)
+        if contents is None:
+            self._take(_content(document, faults), document, faults)
+        else:
+            for content in contents:  # sound, whatever else is wrong
+                self._take(content, document, [])
         self.faults += faults
-        for content in contents:
-            self._take(content, document, faults)
 
     def _take(
         self, content: Policy | Binding | Mapping[str, Any] | None, document: Document, faults: list[Fault]
@@ -75,10 +77,10 @@ class _Contents:
             case Policy(name=name, key=key) if key in self.policies or key in self.unsound:
                 self.faults.append(Fault(f"there are two policies named {name!r}", content.span))
             case Policy(key=key):
-                if all(fault.warning for fault in faults):
-                    self.policies[key] = content
-                else:
+                if faults:
                     self.unsound.add(key)
+                else:
+                    self.policies[key] = content
                 self.entries.append((content, document))
             case Binding():
                 self.entries.append((content, document))
