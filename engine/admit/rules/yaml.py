@@ -417,7 +417,7 @@ class _Dumper(_SafeDumper):
 
 
 def _represent_text(dumper: _Dumper, text: str) -> ScalarNode:
-    if "\n" in text:
+    if "\n" in text or _ALL_QUOTES.match(text):
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|")
     style = None if isinstance(scalars.resolve(text), str) and not _SINGLE_QUOTES.match(text) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
@@ -425,5 +425,7 @@ def _represent_text(dumper: _Dumper, text: str) -> ScalarNode:
 
 _SINGLE_QUOTES = re.compile(r"""(?=[^"\\]*'[^"\\]*$)([!&*'{\[#|>%@`]|.*(: | #))""")
 """A text that cannot be plain, and has quotes that would be doubled in single ones."""
+_ALL_QUOTES = re.compile(r"""(?=.*')(?=.*["\\])([!&*'"{\[#|>%@`]|.*(: | #))""")
+"""One that no quotes can hold without escapes; as a block it stands as it is."""
 
 _Dumper.add_representer(str, _represent_text)
