@@ -129,33 +129,50 @@ def from_manifest(
     manifest = native(object)
     if type(manifest) is not dict:
         raise RequestError(f"expected an object with apiVersion and kind, got {_named(manifest)}")
+    given = {"userInfo": native(user), "oldObject": native(old_object), "subResource": subresource}
+    _check(given, _SHAPE)
+    if user:
+        _check_user(given["userInfo"])
+    _check_operation(operation)
     _check(manifest, _MANIFEST)
     group, _, version = _present(manifest, "apiVersion").rpartition("/")
+    if not version:
+        raise RequestError(f"apiVersion {group}/ has no version")
     named = group, _present(manifest, "kind")
     known = kinds.get(named) or kind_of(*named)
     metadata = manifest.get("metadata") or {}
     _check(metadata, _METADATA, "metadata")
     name = metadata.get("name") or ""
+    within = _namespace(metadata.get("namespace") or "", namespace) if known.namespaced else ""
     raw = {
         "uid": "",
         "kind": {"group": group, "version": version, "kind": known.kind},
         "resource": {"group": group, "version": version, "resource": known.resource},
         "subResource": subresource,
         "name": name,
-        "namespace": _namespace(metadata.get("namespace") or "", namespace) if known.namespaced else "",
+        "namespace": name if named == ("", "Namespace") else within,  # as the API server has it
         "operation": operation,
-        "userInfo": native(ANONYMOUS if user is None else user),
+        "userInfo": ANONYMOUS if user is None else given["userInfo"],
         "object": manifest,
-        "oldObject": native(old_object),
+        "oldObject": given["oldObject"],
         "dryRun": dry_run,
     }
-    if (group, known.kind) == ("", "Namespace"):
-        raw["namespace"] = name  # as the API server has it
     if operation == "DELETE":
         raw |= {"object": None, "oldObject": manifest}
     if operation in ("CREATE", "UPDATE", "DELETE"):
         raw["options"] = {"apiVersion": "meta.k8s.io/v1", "kind": f"{operation.capitalize()}Options"}
-    return _request(raw)
+    return Request(
+        "",
+        GroupVersionKind(group, version, known.kind),
+        GroupVersionResource(group, version, known.resource),
+        subresource,
+        name,
+        raw["namespace"],
+        operation,
+        raw["object"],
+        raw["oldObject"],
+        raw,
+    )
 
 
 def from_raw(review: Mapping[str, Any] | bytes) -> Request:
@@ -213,8 +230,7 @@ def _admission_request(document: Any) -> dict[str, Any]:
 def _request(raw: dict[str, Any]) -> Request:
     _check(raw, _SHAPE)
     operation = _present(raw, "operation")
-    if operation not in OPERATIONS:
-        raise RequestError(f"expected operation CREATE, UPDATE, DELETE or CONNECT, got {operation!r}")
+    _check_operation(operation)
     kind = _kind(_present(raw, "kind"), "kind")
     resource = raw.get("resource")
     if resource and not _is_resource(resource.get("resource")):
@@ -245,6 +261,11 @@ def _request(raw: dict[str, Any]) -> Request:
 def _is_resource(name: Any) -> bool:
     """Kubewarden's tools do not know the resource, and write its kind or a sentence in its place."""
     return not name or type(name) is not str or (name.islower() and len(name) <= 63)
+
+
+def _check_operation(operation: str) -> None:
+    if operation not in OPERATIONS:
+        raise RequestError(f"expected operation CREATE, UPDATE, DELETE or CONNECT, got {operation!r}")
 
 
 def _kind(given: dict[str, Any], path: str) -> GroupVersionKind:

@@ -390,14 +390,16 @@ class Emitter:
 
     def _defined(self, node: Ident) -> Py:
         """A definition that is first used in a loop: computed in the first turn that gets there."""
+        with self.frame.scope() as inner:
+            value = self._compute(node)
+        if not inner and _is_cheap(value.code):
+            return value
         missing = self.optionals.missing()
         name = self._defined_names.get(node.name)
         if name is None:
             name = self._defined_names[node.name] = self.frame.fresh(stem(node))
             self.frame.prologue.extend(statements("name = missing", UNKNOWN, name=name, missing=missing))
-        with self.frame.scope() as inner:
-            value = self._compute(node)
-            self.frame.emit("name = value", node.span, name=name, value=value.code)
+        inner += statements("name = value", node.span, name=name, value=value.code)
         self.frame.emit("if name is missing: inner", node.span, name=name, missing=missing, inner=inner)
         return Py(quote("name", node.span, name=name), self.frame.kind(value), value.element)
 
