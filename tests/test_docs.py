@@ -46,5 +46,11 @@ def test_a_configuration_as_shown() -> None:
     assert admit.load(read(text.encode())).controller is not None
 
 
+def test_kubewarden_as_shown() -> None:
+    resources, entries, raw = (read(text.encode()) for text in _blocks("docs/kubewarden.md", "yaml"))
+    assert [len(admit.load(documents).bindings) for documents in (resources, entries)] == [2, 2]
+    exec("\n".join(_blocks("docs/kubewarden.md", "python")), {"admit": admit, "raw_engine": admit.load(raw)})
+
+
 def _blocks(page: str, language: str) -> list[str]:
     return [text for found, text in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")) if found == language]
