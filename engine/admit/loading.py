@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -44,12 +45,14 @@ def load(
     clock: Clock = now,
     authorizer: Authorize | None = None,
     all_namespaces: bool = False,
+    enforce_controllers: bool = False,
 ) -> Engine:
     """The engine of a rule set: files, folders (their files in the order of their paths) and documents.
 
     `kubernetes` is the version whose CEL it speaks; `authorizer` answers for rules that ask whether somebody may do
-    something; with `all_namespaces` Pod Security takes those that are not given to be there, without labels. Raises
-    RuleSetError with every fault of the rule set, UsageError for a path or version that there is not.
+    something; with `all_namespaces` Pod Security takes those that are not given to be there, without labels, and with
+    `enforce_controllers` it refuses what would make pods that it refuses. Raises RuleSetError with every fault of the
+    rule set, UsageError for a path or version that there is not.
     """
     engine, faults = check(
         documents,
@@ -59,6 +62,7 @@ def load(
         clock=clock,
         authorizer=authorizer,
         all_namespaces=all_namespaces,
+        enforce_controllers=enforce_controllers,
     )
     errors = [fault for fault in faults if not fault.warning]
     if errors:
@@ -75,6 +79,7 @@ def check(
     clock: Clock = now,
     authorizer: Authorize | None = None,
     all_namespaces: bool = False,
+    enforce_controllers: bool = False,
     advice: bool = False,
 ) -> tuple[Engine, list[Fault]]:
     """The engine of what is sound in a rule set, and every fault and warning. Raises UsageError.
@@ -95,6 +100,8 @@ def check(
     by_name = {name: item for item in known if (name := _namespace_name(item)) is not None}
     cluster = Known(by_name, known, all_namespaces)
     controller = _pod_security(rule_set.pod_security, cluster, parse_version(kubernetes), faults)
+    if controller is not None and enforce_controllers:
+        controller = replace(controller, enforce_controllers=True)
     engine = Engine(
         tuple(bounds),
         kubernetes,

@@ -34,6 +34,15 @@ POD_SECURITY = click.option(
 )
 
 
+def with_pod_security(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options that turn on Pod Security."""
+    said = "Pod Security refuses what would make pods that it refuses, too."
+    command = click.option("--pod-security-enforce-controllers", "enforce_controllers", is_flag=True, help=said)(
+        command
+    )
+    return POD_SECURITY(command)
+
+
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the two options that settings come from; `settings_from` reads them."""
     path = click.Path(path_type=Path)
@@ -47,6 +56,7 @@ def engine_of(
     settings: Mapping[str, Any] | None = None,
     all_bound: bool = False,
     pod_security: str | None = None,
+    enforce_controllers: bool = False,
     namespaces: Iterable[Mapping[str, Any]] | None = None,
 ) -> Engine:
     """The engine of the rules; their warnings are printed. With `all_bound`, each of the API server's policies is in
@@ -62,11 +72,17 @@ def engine_of(
             document for rule in rules if library_name(rule) is None for document in documents_of(path_of(rule))
         )
     engine, faults = check(
-        documents, kubernetes=kubernetes, namespaces=namespaces or (), all_namespaces=namespaces is not None
+        documents,
+        kubernetes=kubernetes,
+        namespaces=namespaces or (),
+        all_namespaces=namespaces is not None,
+        enforce_controllers=enforce_controllers,
     )
     errors = [fault for fault in faults if not fault.warning]
     if errors:
         raise RuleSetError(errors)
+    if enforce_controllers and engine.controller is None:
+        raise UsageError("--pod-security-enforce-controllers needs --pod-security, or a PodSecurityConfiguration")
     show_faults(faults)
     return engine
 

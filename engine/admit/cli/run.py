@@ -14,7 +14,7 @@ from admit.admission import Decision
 from admit.cli.files import content_of, json_in, request_in, values_of
 from admit.cli.kwctl import as_kwctl
 from admit.cli.output import OUTPUT, Form, show_data
-from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, with_settings
+from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_pod_security, with_settings
 from admit.engine import Engine
 from admit.engine.tally import AUDIT_KEY
 from admit.errors import RequestError, UsageError
@@ -32,7 +32,7 @@ from admit.loading import files_of
 @click.option("--filename", "-f", "manifests", metavar="PATH", multiple=True, help="Manifests: files, folders, -.")
 @click.option("--as-is", is_flag=True, help="Judge manifests as they are, without what an API server fills in.")
 @with_settings
-@POD_SECURITY
+@with_pod_security
 @KUBERNETES
 @OUTPUT
 @as_kwctl
@@ -47,6 +47,7 @@ def command(
     settings_json: str | None,
     settings_path: Path | None,
     pod_security: str | None,
+    enforce_controllers: bool,
     kubernetes: str,
     form: Form | None,
 ) -> None:
@@ -63,7 +64,14 @@ def command(
     items = list(_manifests(manifests))
     settings = settings_from(settings_json, settings_path)
     namespaces = [item for _, item in items if _is_namespace(item)]
-    engine = engine_of(policies, kubernetes, settings, pod_security=pod_security, namespaces=namespaces)
+    engine = engine_of(
+        policies,
+        kubernetes,
+        settings,
+        pod_security=pod_security,
+        enforce_controllers=enforce_controllers,
+        namespaces=namespaces,
+    )
     denied = False
     decisions = _decisions(engine, items, as_is) if request is None else [_answer(engine, request, raw)]
     for i, decision in enumerate(decisions):
@@ -147,9 +155,11 @@ def _show(decision: Decision) -> None:
     word, colour = ("allowed", "green") if decision.allowed else ("denied", "red")
     said = f": {decision.message}" if decision.message else ""
     click.echo(f"{click.style(f'{word:8}', fg=colour, bold=True)} {request.kind.kind} {name}{said}")
+    told = decision.message
     for finding in decision.findings:
         place = f" at {finding.field}" if finding.field else ""
-        text = f": {finding.message}" if finding.message != decision.message else ""
+        text = f": {finding.message}" if finding.message not in (decision.message, told) else ""
+        told = finding.message
         click.echo(f"  {finding.action.lower():6} {finding.policy}, rule {finding.rule}{place}{text}")
     for warning in decision.warnings:
         click.echo(f"  {click.style('warning', fg='yellow')} {warning}")

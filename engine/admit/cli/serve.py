@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of
+from admit.cli.rules import KUBERNETES, engine_of, with_pod_security
 from admit.webhook import Configuration
 from admit.webhook import serve as serve_webhook
 
@@ -43,15 +43,17 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("serve")
 @click.argument("rules", metavar="[RULES]...", nargs=-1)
 @configured
-@POD_SECURITY
+@with_pod_security
 @KUBERNETES
-def command(rules: tuple[str, ...], pod_security: str | None, kubernetes: str, **options: Any) -> None:
+def command(
+    rules: tuple[str, ...], pod_security: str | None, enforce_controllers: bool, kubernetes: str, **options: Any
+) -> None:
     """Serve rules as an admission webhook, until SIGTERM or SIGINT.
 
     RULES are folders, rule files and names of policies of the library. Each option can be given in the environment
     too: ADMIT_SERVE_PORT for --port.
     """
     configuration = Configuration(**options)
-    engine = engine_of(rules, kubernetes, pod_security=pod_security)
+    engine = engine_of(rules, kubernetes, pod_security=pod_security, enforce_controllers=enforce_controllers)
     engine.warm()
     serve_webhook(engine, configuration, click.echo)

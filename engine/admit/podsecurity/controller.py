@@ -24,6 +24,8 @@ from admit.podsecurity.metrics import Recorder
 from admit.podsecurity.objects import (
     RESOURCES,
     Unreadable,
+    has_new_template,
+    holder_of,
     is_significant,
     labels_of,
     name_of,
@@ -49,7 +51,10 @@ Evaluate: TypeAlias = Callable[[str, str, Mapping[str, Any]], Result]
 
 @dataclass(frozen=True, eq=False)
 class Controller:
-    """`newest` is the minor version of the cluster, which is what `latest` means; `clock` gives seconds."""
+    """`newest` is the minor version of the cluster, which is what `latest` means; `clock` gives seconds.
+
+    With `enforce_controllers`, which upstream has not, what makes pods that would be refused is refused itself.
+    """
 
     configuration: Configuration
     cluster: Cluster
@@ -58,6 +63,7 @@ class Controller:
     recorder: Recorder
     clock: Callable[[], float] = time.monotonic
     most_pods: int = MOST_PODS
+    enforce_controllers: bool = False
 
     def concerns(self, route: Route) -> bool:
         """Whether an API server asks for such requests at all."""
@@ -139,10 +145,7 @@ class Controller:
         try:
             policy, errors = self._policy(request)
         except ClusterError as error:
-            self.recorder.failed(True, request)
-            said = f"failed to lookup namespace {quoted(request.namespace)}"
-            message, details = f"Internal error occurred: {said}", {"causes": [{"message": said}]}
-            return _denied(request, 500, "InternalError", message, details, {"error": f"{message}: {error}"})
+            return self._nowhere(request, error)
         if not errors and policy.privileged:
             self.recorder.evaluated("allow", policy.enforce, "enforce", request)
             return _allowed(request, annotations={ENFORCED: str(PRIVILEGED)})
@@ -150,8 +153,7 @@ class Controller:
             pod = typed(request.object, request, ("v1", "Pod"))
             old = typed(request.old_object, request, ("v1", "Pod"), " old") if request.operation == "UPDATE" else None
         except Unreadable as error:
-            self.recorder.failed(True, request)
-            return _denied(request, 400, "BadRequest", str(error), annotations={"error": error.in_full})
+            return self._unread(request, error)
         if old is not None and not is_significant(spec_of(pod), spec_of(old)):
             return _allowed(request)
         return self._evaluated(request, policy, errors, pod, ("enforce", "audit", "warn"))
@@ -163,19 +165,37 @@ class Controller:
             return exempt
         try:
             policy, errors = self._policy(request)
-            if not errors and policy.audit.level == policy.warn.level == "privileged":
+            modes: tuple[Mode, ...] = ("enforce", "audit", "warn") if self.enforce_controllers else ("audit", "warn")
+            if not errors and all(policy.of(mode).level == "privileged" for mode in modes):
                 return _allowed(request)
             template = template_of(request)
         except ClusterError as error:
+            if self.enforce_controllers:
+                return self._nowhere(request, error)
             self.recorder.failed(True, request)
             said = f"failed to lookup namespace {quoted(request.namespace)}: {error}"
             return _allowed(request, annotations={"error": said})
         except Unreadable as error:
+            if self.enforce_controllers:
+                return self._unread(request, error)
             self.recorder.failed(True, request)
             return _allowed(request, annotations={"error": error.in_full})
         if template is None:
             return _allowed(request)
-        return self._evaluated(request, policy, errors, template, ("audit", "warn"))
+        if self.enforce_controllers and not has_new_template(request):
+            modes = ("audit", "warn")  # what was there before can still be scaled, or lose a finalizer
+        return self._evaluated(request, policy, errors, template, modes)
+
+    def _nowhere(self, request: Request, error: ClusterError) -> Decision:
+        """The denial where the namespace cannot be looked up."""
+        self.recorder.failed(True, request)
+        said = f"failed to lookup namespace {quoted(request.namespace)}"
+        message, details = f"Internal error occurred: {said}", {"causes": [{"message": said}]}
+        return _denied(request, 500, "InternalError", message, details, {"error": f"{message}: {error}"})
+
+    def _unread(self, request: Request, error: Unreadable) -> Decision:
+        self.recorder.failed(True, request)
+        return _denied(request, 400, "BadRequest", str(error), annotations={"error": error.in_full})
 
     def _exempt(self, request: Request) -> Decision | None:
         if request.namespace in self.configuration.namespaces:
@@ -246,22 +266,27 @@ class _Verdicts:
             self.violations[standard] = _ACTIONS[mode], result
 
     def decision(self, request: Request) -> Decision:
+        at = "".join(f"/{key}" for key in holder_of(request))
         findings = tuple(
             Finding(
                 f"pod-security/{standard.level}",
                 "pod-security",
                 failure.check,
                 str(failure),
-                action=action,
+                at + pointer if pointer is not None else None,
+                action,
             )
             for standard, (action, result) in self.violations.items()
             for failure in result.failures
+            for pointer in failure.pointers or (None,)
         )
         if not self.denial:
             return _allowed(request, self.warnings, self.annotations, findings)
-        name = f"pods {quoted(request.name)}" if request.name else "pods"
-        details = {"name": request.name, "kind": "pods"} if request.name else {"kind": "pods"}
-        message = f"{name} is forbidden: {self.denial}"
+        group, resource = request.resource[::2]
+        told = {"name": request.name, "group": group, "kind": resource}
+        details = {key: value for key, value in told.items() if value}
+        name = f" {quoted(request.name)}" if request.name else ""
+        message = f"{resource}{'.' if group else ''}{group}{name} is forbidden: {self.denial}"
         return _denied(request, 403, "Forbidden", message, details, self.annotations, findings)
 
 

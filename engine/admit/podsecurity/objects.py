@@ -49,12 +49,21 @@ def template_of(request: Request) -> Object | None:
         group, _, version = (object.get("apiVersion") or "").rpartition("/")
         written = f"{group}/{version}, Kind={object.get('kind') or ''}"
         raise Unreadable(f"failed to extract pod template: unexpected object type: {written}")
-    for key in HOLDERS[named]:
-        inner = object.get(key)
-        if inner is None and named[1] == "ReplicationController":
-            return None
-        object = inner or {}
-    return object
+    return _held(object, named)
+
+
+def has_new_template(request: Request) -> bool:
+    """Whether pods that are made from now on may be others than before."""
+    old = request.old_object
+    try:
+        return old is None or _held(old, _decoded(old, request)) != template_of(request)
+    except (Unreadable, KeyError):
+        return True
+
+
+def holder_of(request: Request) -> tuple[str, ...]:
+    """The path in the object of what holds the metadata and spec of the pods."""
+    return HOLDERS.get(_named(request.object or {}, request), ())
 
 
 def spec_of(pod: Object) -> Mapping[str, Any]:
@@ -80,8 +89,7 @@ def is_significant(spec: Object, old: Object) -> bool:
 
 def _decoded(object: Object, request: Request, which: str = "") -> tuple[str, str]:
     """The apiVersion and kind that the object is read as. Raises Unreadable."""
-    group, version, kind = request.kind
-    named = object.get("apiVersion") or (f"{group}/{version}" if group else version), object.get("kind") or kind
+    named = _named(object, request)
     if problem := kind_misfit(object):
         cause = str(problem)
     elif (type := of_kind(*named)) is None:
@@ -91,6 +99,20 @@ def _decoded(object: Object, request: Request, which: str = "") -> tuple[str, st
     else:
         return named
     raise Unreadable(f"failed to decode{which} object", cause)
+
+
+def _named(object: Object, request: Request) -> tuple[str, str]:
+    group, version, kind = request.kind
+    return object.get("apiVersion") or (f"{group}/{version}" if group else version), object.get("kind") or kind
+
+
+def _held(object: Object, named: tuple[str, str]) -> Object | None:
+    for key in HOLDERS[named]:
+        inner = object.get(key)
+        if inner is None and named[1] == "ReplicationController":
+            return None
+        object = inner or {}
+    return object
 
 
 def _images(spec: Object, key: str, named: bool = False) -> list[tuple[str, str]]:
