@@ -15,6 +15,9 @@ from admit.exporters.model import Note, Refusal
 from admit.exporters.parts import Part, part_of
 from admit.exporters.text import Unwritable
 from admit.exporters.validating import Body, Profile
+from admit.kubernetes.typecheck import warnings as type_warnings
+from admit.kubernetes.validate import problems
+from admit.plan.build import EXEMPT
 from admit.rules import model
 from admit.rules.lower import Bound
 
@@ -69,7 +72,13 @@ class Packing:
                 for key, share in self._shares(bound):
                     groups.setdefault(key, []).append(share)
         drafts = [draft for group in groups.values() for draft in self._drafts(group)]
-        return list(self._written(drafts))
+        return [document for draft, document in self._written(drafts) if self._is_accepted(draft, document)]
+
+    def _is_accepted(self, draft: Draft, document: dict[str, Any]) -> bool:
+        """Whether an API server takes the document; its limits are not ours."""
+        found = problems(document)
+        self.refused += [Refusal(policy, "", problem.text) for problem in found for policy in draft.policies]
+        return not found
 
     def _is_timeless(self, bound: Bound) -> bool:
         """Whether its exceptions hold without an end, as far as an API server is concerned."""
@@ -97,6 +106,10 @@ class Packing:
             message = inlined(bound.message, {"settings": dict(bound.settings)}, {}, admission(f"1.{NEWEST}"))
         alike: dict[Hashable, list[Part]] = {}
         for lowered in bound.members:
+            if _is_about_exempt(lowered.policy):
+                self.notes.append(
+                    Note(lowered.policy.name, "", "an API server asks no policy about policies and reviews")
+                )
             part = part_of(lowered, self.today.isoformat(), self.engine.kubernetes)
             if lowered.mutations:
                 self.notes.append(Note(lowered.policy.name, "", "what it mutates is exported by `admit export map`"))
@@ -117,9 +130,13 @@ class Packing:
             yield Draft(tuple(shares), dict(lowered.policy.document["spec"]))
             return
         for some in _bounded(shares):
-            body = Body([share.profile for share in some], self.kubernetes)
+            profiles = [share.profile for share in some]
+            body = Body(profiles, self.kubernetes)
             try:
                 spec = body.spec()
+                if body.subject is None and type_warnings({"spec": spec}, self.engine.schemas):
+                    body = Body(profiles, self.kubernetes, untyped=True)
+                    spec = body.spec()
             except Unwritable as error:
                 for part in body.parts:
                     self.refused.append(Refusal(part.policy.name, "", str(error), error.since))
@@ -129,7 +146,7 @@ class Packing:
             if "validations" in spec or "auditAnnotations" in spec:
                 yield Draft(tuple(some), spec)
 
-    def _written(self, drafts: Sequence[Draft]) -> Iterator[dict[str, Any]]:
+    def _written(self, drafts: Sequence[Draft]) -> Iterator[tuple[Draft, dict[str, Any]]]:
         policies: set[str] = set()
         bindings: set[str] = set()
         of_policy: dict[str, list[Draft]] = {}
@@ -148,11 +165,11 @@ class Packing:
             if same is None:
                 policies.add(name)
                 written[name] = draft
-                yield document(POLICY, name, draft.spec, self._annotations(draft))
+                yield draft, document(POLICY, name, draft.spec, self._annotations(draft))
             bound_as = draft.bound.binding.name if len(draft.shares) == 1 else name
             bound_as = distinct_name(bound_as, bindings)
             bindings.add(bound_as)
-            yield binding(draft.bound.binding, bound_as, name, BINDING, {})
+            yield draft, binding(draft.bound.binding, bound_as, name, BINDING, {})
 
     def _annotations(self, draft: Draft) -> dict[str, str]:
         named = {policy.key: policy for policy in self.engine.policies}
@@ -166,6 +183,13 @@ class Packing:
         if len(draft.shares) > 1:
             return {"policies": ", ".join(draft.policies), "expires": ", ".join(expiring)}
         return {"policy": of.policy.name, **about(named[of.policy.key]), "expires": ", ".join(expiring)}
+
+
+def _is_about_exempt(policy: model.Policy) -> bool:
+    """Whether it is about resources for which an API server asks no policy."""
+    constraints = policy.match_constraints
+    rules = constraints.resource_rules if constraints is not None and policy.subject is None else ()
+    return any(rule.in_group(group) and rule.names(resource) for rule in rules for group, resource in EXEMPT)
 
 
 def _asked(part: Part) -> Hashable:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Literal, Select, children, rebuild
+from admit.cel.env import AUTHORIZER
 from admit.cel.unparse import unparse
 from admit.exporters.model import Note, Refusal
 from admit.exporters.parts import Part, mapped, reachable, renamed
@@ -19,6 +20,7 @@ from admit.rules.names import free, substitute
 from admit.rules.plain import LONGEST, found, is_said_once, joined
 from admit.rules.workloads import NOT_BEING_DELETED
 
+UNTYPED: Mapping[str, Expr] = {name: Call("dyn", (Ident(name),)) for name in ("object", "oldObject")}
 LONGEST_REPEATED = 60
 """Characters of a messageExpression that each of several rules has for itself."""
 
@@ -54,10 +56,12 @@ class Body:
     """One policy as it is written: `variables` grow with the rules that need them.
 
     INVARIANT: all parts have the same match, conditions, failurePolicy and parameters; of several none has annotations.
+    `untyped`: objects are of any type, whatever the schemas of their kinds say. They always are where kinds differ.
     """
 
     profiles: Sequence[Profile]
     kubernetes: str
+    untyped: bool = False
     refused: list[Refusal] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     variables: dict[str, Expr] = field(default_factory=dict)
@@ -78,11 +82,7 @@ class Body:
             self.variables.update(subject.variables)
         names = {id(part): self._declared(part) for part in self.parts}
         rules = self._sharing([rule for profile in self.profiles for rule in self._rules(profile, names)])
-        told = [
-            Rule(part.policy.name, f"auditAnnotations[{key}]", self._placed(node, names[id(part)]), message=key)
-            for part in self.parts
-            for key, node in part.annotations
-        ]
+        told = [rule for part in self.parts for rule in self._annotations(part, names[id(part)])]
         writer = Writer(self.kubernetes, policy.param_kind is not None)
         conditions = [{"name": name, "expression": writer.condition(node)} for name, node in self._conditions()]
         deciding = reachable((rule.expression for rule in (*rules, *told)), self.variables)
@@ -125,7 +125,9 @@ class Body:
 
     def _placed(self, node: Expr, names: Mapping[str, str]) -> Expr:
         subject = self.subject
-        return substitute(renamed(node, names), subject.roots if subject is not None else {})
+        roots = subject.roots if subject is not None else {}
+        objects = UNTYPED if self.untyped or subject is not None else {}
+        return substitute(renamed(node, names), {**roots, **objects})
 
     def _rules(self, profile: Profile, names: Mapping[int, Mapping[str, str]]) -> Iterator[Rule]:
         """The validations of a binding; with a message of its profile all have that one."""
@@ -161,6 +163,16 @@ class Body:
                 rule = replace(rule, said=variable(name))
             shared.append(rule)
         return shared
+
+    def _annotations(self, part: Part, names: Mapping[str, str]) -> Iterator[Rule]:
+        for key, node in part.annotations:
+            rule = Rule(part.policy.name, f"auditAnnotations[{key}]", self._placed(node, names), message=key)
+            asked = [rule.expression, *(self.variables[name] for name in reachable([rule.expression], self.variables))]
+            if not any(free(each) & AUTHORIZER.keys() for each in asked):
+                yield rule
+            else:
+                said = "an API server has no authorizer when it evaluates audit annotations"
+                self.refused.append(Refusal(rule.policy, rule.name, said))
 
     def _guarded(self, rule: Validation, part: Part) -> Validation:
         """The rule, where it is not left to a matchCondition whether a Pod that is updated has changed for it."""
