@@ -21,6 +21,7 @@ from admit.plan.show import show, shown_route
 from admit.rules import model, plain
 from admit.rules.lower import Bound, Lowered, Mutation, Patch, Validation
 from admit.rules.names import substitute
+from admit.rules.patches import json_patch
 from admit.rules.restate import restate
 from admit.rules.schema import Schema
 from admit.rules.workloads import WORKLOADS, Workload, conjunction
@@ -332,10 +333,10 @@ class _Plain:
             if mutation.conditions:
                 expression = Call("_?_:_", (conjunction(*mutation.conditions), expression, nothing))
         else:
-            expression = plain.json_patch(mutation)
+            expression = json_patch((mutation,))
         written: dict[str, Any] = {"patchType": "JSONPatch" if kind == "jsonPatch" else "ApplyConfiguration"}
         if expression is None:
-            return written | {"note": "several writes under one parent: there is no such expression"}
+            return written | {"note": "paths that may be one place: there is no such expression"}
         return written | {kind: {"expression": self.text(expression)}}
 
 

@@ -10,8 +10,9 @@ from admit.cel.unparse import unparse
 from admit.rules import yaml
 from admit.rules.load import load
 from admit.rules.lower import Loop, Lowered, Write, lower
+from admit.rules.patches import json_patch
 from admit.rules.paths import Path as ObjectPath
-from admit.rules.plain import json_patch, text
+from admit.rules.plain import text
 from admit.rules.restate import restate
 
 CASES = yaml.load((Path(__file__).parent / "lowering.yaml").read_text())[0]
@@ -78,7 +79,7 @@ def pieces(lowered: Lowered) -> Iterator[tuple[str, str | None]]:
         yield from (("loop", shown_loop(loop)) for loop in mutation.loops)
         paths = ", ".join(map(shown_path, mutation.paths))
         yield mutation.action, f"{paths}: {unparse(mutation.value)}"
-        patch = json_patch(mutation)
+        patch = json_patch((mutation,))
         yield "patch", patch and unparse(patch)
 
 

@@ -1,0 +1,377 @@
+"""Writes as one CEL expression of `JSONPatch` operations, as a MutatingAdmissionPolicy has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
+
+from admit.cel.ast import Call, Comprehension, Entry, Expr, FieldInit, Ident, ListExpr, Literal, MapExpr, Message
+from admit.cel.types import STRING, Kind
+from admit.rules.lower import Loop, Write
+from admit.rules.names import free, fresh, substitute
+from admit.rules.paths import Path, Segment
+from admit.rules.workloads import NULL, disjunction
+
+_NONE = ListExpr(())
+_TRUE, _FALSE = Literal("bool", True), Literal("bool", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the object: what is there, as an optional below the root, and its JSON pointer as a CEL string."""
+
+    value: Expr
+    pointer: Expr
+
+    def at(self, segment: Segment) -> Place:
+        key = Literal("string", segment) if isinstance(segment, str) else segment
+        step = "_?._" if isinstance(segment, str) else "_[?_]"
+        return Place(_call(step, self.value, key), joined(self.pointer, _pointed(segment)))
+
+    @property
+    def missing(self) -> Expr:
+        return _call("_==_", _call("orValue", NULL, target=self.value), NULL)
+
+    @property
+    def list(self) -> Expr:
+        """What is there; an empty list where nothing is."""
+        there = _call("optional.ofNonZeroValue", _call("orValue", NULL, target=self.value))
+        return _call("orValue", _NONE, target=there)
+
+
+Roots: TypeAlias = Mapping[str, Place]
+OBJECT: Roots = {"object": Place(Ident("object"), Literal("string", ""))}
+
+
+def json_patch(writes: Sequence[Write], roots: Roots = OBJECT) -> Expr | None:
+    """The operations of writes over the same loops, each on the object as it is before all of them.
+
+    None where one place could be written from two of the paths, or an operation would undo another.
+    """
+    gathered = [_gathered(write) for write in writes]
+    targets = [Target(write, path) for write in gathered if write is not None for path in write.paths]
+    if None in gathered or not _are_apart(targets):
+        return None
+    alone = [_makes_its_parents(target, targets) for target in targets]
+    together = [target for target, is_alone in zip(targets, alone, strict=True) if not is_alone]
+    writing = [_Writing(target, with_parents) for target, with_parents in zip(targets, alone, strict=True)]
+    return _sum([*_made(together, roots), *(each.over(each.target.write.loops, roots) for each in writing)])
+
+
+class Target(NamedTuple):
+    """One path of a write."""
+
+    write: Write
+    path: Path
+
+    @property
+    def parents(self) -> list[Path]:
+        """What is made where it is missing, outermost first; what an index must find is not."""
+        root, segments = self.path.root, self.path.segments
+        if self.write.action == "remove":
+            return []
+        first = 1 + max((i for i, s in enumerate(segments) if isinstance(s, Literal) and s.kind == "int"), default=0)
+        above = [Path(root, segments[:end]) for end in range(first, len(segments))]
+        return [parent for parent in above if parent != _METADATA]
+
+    @property
+    def is_static(self) -> bool:
+        """Whether every combination of the loops writes the same below a parent that is made."""
+        parents = self.parents
+        below = self.path.segments[len(parents[0].segments) :] if parents else ()
+        return all(isinstance(segment, str) for segment in below)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The variables of loops that say where the place is."""
+        return _needed(self.write.loops, self.path)
+
+
+_METADATA = Path("object", ("metadata",))  # which every object has
+
+
+def _call(function: str, *args: Expr, target: Expr | None = None) -> Expr:
+    return Call(function, args, target)
+
+
+def _needed(loops: Sequence[Loop], path: Path) -> frozenset[str]:
+    found: set[str] = set()
+    pending = [path.root, *(name for s in path.segments if not isinstance(s, str) for name in free(s))]
+    by_name = {loop.variable: loop for loop in loops}
+    while pending:
+        name = pending.pop()
+        if name in by_name and name not in found:
+            found.add(name)
+            pending += [*free(by_name[name].list), *_roots(by_name[name])]
+    return frozenset(found)
+
+
+def _roots(loop: Loop) -> list[str]:
+    return [path.root for path in loop.elements.lists] if loop.elements is not None else []
+
+
+def _gathered(write: Write) -> Write | None:
+    """The write with what the inner loops only add up put together; None where that cannot be."""
+    if write.action == "set" or not write.loops:
+        return write
+    (path,) = write.paths
+    needed = _needed(write.loops, path)
+    outer = [loop for loop in write.loops if loop.variable in needed]
+    inner = write.loops[len(outer) :]
+    if outer != [*write.loops[: len(outer)]] or any(_is_computed(segment) for segment in path.segments):
+        return None
+    if not inner:
+        return write
+    value, condition = write.value, _all(write.conditions) if write.conditions else None
+    for loop in reversed(inner):
+        value = Comprehension("map", loop.list, loop.variable, condition, value)
+        value, condition = _call("flatten", target=value), None
+    return replace(write, loops=tuple(outer), conditions=(), value=value)
+
+
+def _is_computed(segment: Segment) -> bool:
+    return not isinstance(segment, str | Literal | Ident)
+
+
+def _are_apart(targets: Sequence[Target]) -> bool:
+    """Whether no two paths can be one place, or one above the other, but for what their fields show."""
+    if len(targets) == 1:
+        return True
+    loops = {loop.variable for target in targets for loop in target.write.loops}
+    roots = {target.path.root for target in targets}
+    if not all(isinstance(segment, str) for target in targets for segment in target.path.segments):
+        return len(roots) == 1 and not loops
+    return len(roots & loops) <= 1 and ("object" not in roots or roots <= {"object", *loops})
+
+
+def _makes_its_parents(target: Target, targets: Sequence[Target]) -> bool:
+    """Whether the parents can be made together with what is written: nothing else is then written under them."""
+    others = {place for each in targets if each is not target for place in (*each.parents, each.path)}
+    if not others.isdisjoint(target.parents):
+        return False
+    return target.is_static or all(loop.variable in _visiting(target) for loop in target.write.loops)
+
+
+def _visiting(target: Target) -> set[str]:
+    """The loops of which every combination is another element, from the one that the path begins with outwards."""
+    found: set[str] = set()
+    by_name = {loop.variable: loop for loop in target.write.loops}
+    pending = [target.path.root]
+    while pending:
+        loop = by_name.get(pending.pop())
+        if loop is not None and loop.elements is not None:
+            found.add(loop.variable)
+            pending += _roots(loop)
+    return found
+
+
+def _made(targets: Sequence[Target], roots: Roots) -> Iterator[Expr]:
+    """The missing parents of all targets, those above before those below."""
+    parents: dict[Path, list[Target]] = {}
+    for target in targets:
+        for parent in target.parents:
+            parents.setdefault(parent, []).append(target)
+    for parent, under in sorted(parents.items(), key=lambda item: len(item[0].segments)):
+        loops = under[0].write.loops
+        needed, outer = _needed(loops, parent), len(loops)
+        while outer and loops[outer - 1].variable not in needed:
+            outer -= 1
+        written = [_written_within(loops[outer:], target.write) for target in under]
+        conditions = (disjunction(*map(_all, written)),) if all(written) else ()
+        yield _Making(Target(replace(under[0].write, conditions=conditions), parent)).over(loops[:outer], roots)
+
+
+def _written_within(loops: Sequence[Loop], write: Write) -> list[Expr]:
+    """The conditions under which there is something to write in some combination of inner loops."""
+    conditions = [*write.conditions]
+    if _is_optional(write.value):
+        conditions.append(_call("hasValue", target=write.value))
+    if write.action == "add":
+        conditions.append(_call("_!=_", write.value, _NONE))
+    for loop in reversed(loops):
+        conditions = [Comprehension("exists", loop.list, loop.variable, _all(conditions) if conditions else _TRUE)]
+    return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What is written at a target; `with_parents`: each that is missing together with all below it."""
+
+    target: Target
+    with_parents: bool = False
+
+    def over(self, loops: Sequence[Loop], roots: Roots) -> Expr:
+        """The operations for all combinations of the loops."""
+        if not loops:
+            guards, operation = self.operation(roots)
+            some = ListExpr((operation,))
+            return _call("_?_:_", _all(guards), some, _NONE) if guards else some
+        loop, *inner = loops
+        if loop.elements is None or loop.variable not in self.target.needs:
+            return self.looped(loop.list, (loop.variable,), [], inner, roots)
+        index = fresh("i", _names(self.target.write), *(free(root.pointer) for root in roots.values()))
+        terms = []
+        for path in loop.elements.lists:
+            where = _place(path, roots)
+            number = _call("_+_", Literal("string", "/"), _call("string", Ident(index)))
+            element = Place(Ident(loop.variable), joined(where.pointer, number))
+            kept = [_renamed(condition, name, loop.variable) for name, condition in loop.elements.kept]
+            within = {**roots, loop.variable: element}
+            terms.append(self.looped(where.list, (index, loop.variable), kept, inner, within))
+        return _sum(terms)
+
+    def looped(
+        self, items: Expr, names: tuple[str, ...], kept: list[Expr], inner: Sequence[Loop], roots: Roots
+    ) -> Expr:
+        guards, result = ([], self.over(inner, roots)) if inner else self.operation(roots)
+        condition = _all([*kept, *guards]) if kept or guards else None
+        first, *second = names
+        macro = "transformList" if second else "map"
+        each = Comprehension(macro, items, first, condition, result, *second)
+        return _call("flatten", target=each) if inner else each
+
+    def operation(self, roots: Roots) -> tuple[list[Expr], Expr]:
+        """Of one combination: conditions, a false one being looked at before the next, and what is done then."""
+        write, path = self.target
+        place = _place(path, roots)
+        guards, value, alone = _value(write, place)
+        operation = _patch(_op(write, path), place.pointer, value)
+        for parent in reversed(self.target.parents) if self.with_parents else ():
+            above, below = _place(parent, roots), path.segments[len(parent.segments) :]
+            made = _patch("add", above.pointer, _nested(below, alone))
+            operation = _call("_?_:_", above.missing, made, operation)
+        return [*write.conditions, *guards], operation
+
+
+class _Making(_Writing):
+    """What is made where it is missing: a map."""
+
+    def operation(self, roots: Roots) -> tuple[list[Expr], Expr]:
+        write, path = self.target
+        place = _place(path, roots)
+        return [*write.conditions, place.missing], _patch("add", place.pointer, MapExpr(()))
+
+
+def _value(write: Write, place: Place) -> tuple[list[Expr], Expr, Expr]:
+    """What must hold for something to be written, what is, and what is where nothing was."""
+    value, item = write.value, fresh("item", _names(write))
+    match write.action:
+        case "set" if _is_optional(value):
+            unwrapped = _call("value", target=value)
+            return [_call("hasValue", target=value)], unwrapped, unwrapped
+        case "set":
+            return [], value, value
+        case "add":
+            new = _call("!_", _call("@in", Ident(item), place.list))
+            items = value if _is_distinct(value) else _call("distinct", target=value)
+            all_ = _call("_+_", place.list, Comprehension("filter", items, item, new))
+            return [Comprehension("exists", value, item, new)], all_, items
+        case "remove":
+            there = _call("@in", Ident(item), value)
+            left = Comprehension("filter", place.list, item, _call("!_", there))
+            return [Comprehension("exists", place.list, item, there)], left, left
+
+
+def _op(write: Write, path: Path) -> str:
+    """`add` also replaces what a field holds; in a list it would insert."""
+    last = path.segments[-1] if path.segments else ""
+    return "add" if isinstance(last, str) or last.type == STRING else "replace"
+
+
+def _is_optional(value: Expr) -> bool:
+    type_ = value.type
+    return type_ is not None and type_.kind is Kind.OPAQUE and type_.name == "optional_type"
+
+
+def _is_distinct(value: Expr) -> bool:
+    """Whether a list has no element twice, as far as can be seen."""
+    match value:
+        case Literal(value=list(items)):
+            return len({repr(item) for item in items}) == len(items)
+        case Comprehension("filter", range=items):
+            return _is_distinct(items)
+        case ListExpr(items):
+            return len(items) == 1
+        case _:
+            return False
+
+
+def _nested(segments: Sequence[Segment], value: Expr) -> Expr:
+    """`{a: {b: value}}`"""
+    for segment in reversed(segments):
+        key = Literal("string", segment) if isinstance(segment, str) else _text(segment)
+        value = MapExpr((Entry(key, value),))
+    return value
+
+
+def _all(conditions: Iterable[Expr]) -> Expr:
+    """`a ? b : false`: unlike `a && b`, it errs where the first does."""
+    *others, result = conditions
+    for condition in reversed(others):
+        result = _call("_?_:_", condition, result, _FALSE)
+    return result
+
+
+def _patch(op: str, pointer: Expr, value: Expr) -> Expr:
+    fields = {"op": Literal("string", op), "path": pointer, "value": value}
+    return Message("JSONPatch", tuple(FieldInit(name, node) for name, node in fields.items()))
+
+
+def _sum(terms: list[Expr]) -> Expr:
+    first, *rest = terms
+    for each in rest:
+        match first, each:
+            case ListExpr(some), ListExpr(others):
+                first = ListExpr((*some, *others))
+            case _:
+                first = _call("_+_", first, each)
+    return first
+
+
+def _place(path: Path, roots: Roots) -> Place:
+    place = roots[path.root]
+    for segment in path.segments:
+        place = place.at(segment)
+    return place
+
+
+def _pointed(segment: Segment) -> Expr:
+    """`/segment`, escaped; of an expression, if it is an index or a key."""
+    if isinstance(segment, str):
+        return Literal("string", "/" + segment.replace("~", "~0").replace("/", "~1"))
+    if isinstance(segment, Literal) and segment.kind == "int":
+        return Literal("string", f"/{segment.value}")
+    return _call("_+_", Literal("string", "/"), _call("jsonpatch.escapeKey", _text(segment)))
+
+
+def _text(segment: Expr) -> Expr:
+    return segment if segment.type == STRING else _call("string", segment)
+
+
+def joined(a: Expr, b: Expr) -> Expr:
+    """`a + b`, literals written as one."""
+    match a, b:
+        case Literal("string", ""), _:
+            return b
+        case Literal("string", one), Literal("string", other):
+            return Literal("string", one + other)
+        case Call("_+_", (first, Literal("string") as last)), Literal("string"):
+            return _call("_+_", first, joined(last, b))
+        case _, Call("_+_", (first, last)):
+            return joined(joined(a, first), last)
+        case _:
+            return _call("_+_", a, b)
+
+
+def _renamed(node: Expr, name: str, to: str) -> Expr:
+    return substitute(node, {name: Ident(to)}) if name != to else node
+
+
+def _names(write: Write) -> frozenset[str]:
+    """The names that the write uses, inside of comprehensions too."""
+    nodes = [write.value, *write.conditions, *(loop.list for loop in write.loops)]
+    nodes += [condition for loop in write.loops if loop.elements for _, condition in loop.elements.kept]
+    nodes += [segment for path in write.paths for segment in path.segments if not isinstance(segment, str)]
+    used: frozenset[str] = frozenset(loop.variable for loop in write.loops)
+    return used.union(*map(free, nodes))
