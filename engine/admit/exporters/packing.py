@@ -68,7 +68,7 @@ class Packing:
         for bound in bounds:
             if bound.binding.policy.kind == POLICY:
                 groups[bound.binding.key] = [Share(bound, Profile(()))]
-            elif bound.binding.policy.kind == "Policy" and self._is_timeless(bound):
+            elif bound.binding.policy.kind == "Policy" and self._is_timeless(bound) and self._is_on_its_own(bound):
                 for key, share in self._shares(bound):
                     groups.setdefault(key, []).append(share)
         drafts = [draft for group in groups.values() for draft in self._drafts(group)]
@@ -91,6 +91,21 @@ class Packing:
                 reason = f"it expires on {exception.expires}, and an API server has no clock (see --accept-expiring)"
                 self.refused.append(Refusal(policy, where, reason))
         return self.accept_expiring or not expiring
+
+    def _is_on_its_own(self, bound: Bound) -> bool:
+        """Whether nothing in a Kubewarden document makes another verdict of that of its rules."""
+        name, terms = bound.binding.name, bound.binding.kubewarden
+        if terms is None:
+            return True
+        if terms.expression is not None:
+            self.refused.append(Refusal(name, "", "it decides by an expression over the verdicts of several policies"))
+            return False
+        if bound.binding.tries and any(lowered.mutations for lowered in bound.members):
+            self.refused.append(Refusal(name, "", "it rejects what it would have to change, but may not mutate"))
+            return False
+        if terms.message:
+            self.notes.append(Note(name, "", "the messages are the policy's, not the document's own"))
+        return True
 
     def _is_running(self, exception: model.RuleException) -> bool:
         return exception.expires is not None and exception.expires >= self.today
