@@ -40,7 +40,9 @@ def document(
     return {"apiVersion": f"{GROUP}/{version}", "kind": kind, "metadata": metadata, "spec": dict(spec)}
 
 
-def binding(of: model.Binding, name: str, policy: str, kind: str, annotations: Mapping[str, str]) -> dict[str, Any]:
+def binding(
+    of: model.Binding, name: str, policy: str, kind: str, annotations: Mapping[str, str], version: str = "v1"
+) -> dict[str, Any]:
     """The binding of a policy of that name; one of a MutatingAdmissionPolicy has no actions."""
     spec: dict[str, Any] = {"policyName": policy}
     if of.param_ref is not None:
@@ -50,7 +52,7 @@ def binding(of: model.Binding, name: str, policy: str, kind: str, annotations: M
         spec["matchResources"] = plain(of.match_resources)
     if kind == "ValidatingAdmissionPolicyBinding":
         spec["validationActions"] = list(of.validation_actions)
-    return document(kind, name, spec, annotations)
+    return document(kind, name, spec, annotations, version)
 
 
 def object_name(name: str) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from admit.cel.ast import Expr, Ident, Literal, Select, children, rebuild
 from admit.cel.env import NEWEST, Declarations, admission
 from admit.exporters.constants import inlined, is_short
 from admit.exporters.documents import plain
 from admit.exporters.subject import rules_of
-from admit.rules.lower import Lowered, Validation
+from admit.rules.lower import Loop, Lowered, Mutation, Patch, Validation
 from admit.rules.model import Policy
+from admit.rules.paths import Elements, Path, Segment
 from admit.rules.restate import reads_metadata
 
 TRUE = Literal("bool", True)
@@ -34,6 +35,7 @@ class Part:
     validations: tuple[Validation, ...]
     about_metadata: frozenset[str]
     annotations: tuple[tuple[str, Expr], ...]
+    mutations: tuple[Mutation, ...]
 
     @property
     def policy(self) -> Policy:
@@ -74,6 +76,7 @@ def part_of(lowered: Lowered, today: str, kubernetes: str) -> Part:
         tuple(rule for rule in validations if rule.verdict != TRUE),
         frozenset(rule.name for rule in lowered.validations if reads_metadata(rule, lowered)),
         tuple((each.key, folded(each.value_expression)) for each in lowered.audit_annotations),
+        tuple(changed(each, folded) for each in lowered.mutations),
     )
 
 
@@ -88,6 +91,36 @@ def mapped(rule: Validation, change: Callable[[Expr], Expr]) -> Validation:
         messages=tuple(map(change, rule.messages)),
         summary=rule.summary and change(rule.summary),
     )
+
+
+def changed(mutation: Mutation, change: Callable[[Expr], Expr]) -> Mutation:
+    """The mutation with each of its expressions changed."""
+    conditions = tuple(map(change, mutation.conditions))
+    if isinstance(mutation, Patch):
+        return replace(mutation, conditions=conditions, expression=change(mutation.expression))
+
+    def placed(path: Path) -> Path:
+        segments = (each if isinstance(each, str) else change(each) for each in path.segments)
+        return Path(path.root, tuple(str(s.value) if _is_key(s) else s for s in segments))
+
+    def looped(loop: Loop) -> Loop:
+        elements = loop.elements
+        if elements is not None:
+            kept = tuple((variable, change(condition)) for variable, condition in elements.kept)
+            elements = Elements(tuple(map(placed, elements.lists)), kept)
+        return Loop(loop.variable, change(loop.list), elements)
+
+    return replace(
+        mutation,
+        loops=tuple(map(looped, mutation.loops)),
+        conditions=conditions,
+        paths=tuple(map(placed, mutation.paths)),
+        value=change(mutation.value),
+    )
+
+
+def _is_key(segment: Segment) -> TypeGuard[Literal]:
+    return isinstance(segment, Literal) and segment.kind == "string"
 
 
 def mentioned(node: Expr) -> frozenset[str]:

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from admit.cel.ast import Call, Expr, Literal, rebuild
 from admit.cel.check import check
 from admit.cel.env import NEWEST, Declarations, admission
+from admit.cel.library import functions
 from admit.cel.link import parse_in
 from admit.cel.types import BOOL, DYN, NULL, STRING, Type
 from admit.cel.unparse import layout, unparse
 from admit.errors import CompileError
 from admit.exporters.constants import spelled
+from admit.rules.lower import PATCHED
+from admit.rules.model import PatchKind
 
 SUBSTITUTES = {"strings.goQuote": "strings.quote"}
 """What stands for the functions that only our own messages have."""
@@ -55,6 +58,11 @@ class Writer:
 
     def annotation(self, node: Expr) -> str:
         return self._written(node, self._scope(self.types), (STRING, NULL))
+
+    def mutation(self, kind: PatchKind, node: Expr) -> str:
+        scope = self._scope(self.types)
+        within = replace(scope, patches=True, functions=functions(scope.kubernetes, patches=True))
+        return self._written(node, within, PATCHED[kind])
 
     def _scope(self, variables: dict[str, Type] | None) -> Declarations:
         return admission(self.kubernetes, params=self.params, variables=variables, authorizer=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -19,9 +20,12 @@ EPHEMERAL = ("spec", "ephemeralContainers")
 IMMUTABLE = {"Pod": ("spec",), "Job": ("spec", "template")}  # what the API server lets be written on creation only
 
 
-def restate(lowered: Lowered, workload: Workload) -> Lowered:
-    """The same about one kind of workload; objects of it without a pod spec are left alone."""
-    to = _To(workload)
+def restate(lowered: Lowered, workload: Workload, roots: Mapping[str, Expr] | None = None) -> Lowered:
+    """The same about one kind of workload; objects of it without a pod spec are left alone.
+
+    `roots`: what stands for `pod`, `podMetadata` and `containers` in values; left out: what they are in the object.
+    """
+    to = _To(workload, roots)
     mutations = (to.mutation(mutation) for mutation in lowered.mutations)
     return replace(
         lowered,
@@ -42,9 +46,9 @@ def restate(lowered: Lowered, workload: Workload) -> Lowered:
 class _To:
     """What belongs to a lowered policy, restated for one kind."""
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, roots: Mapping[str, Expr] | None) -> None:
         self.workload = workload
-        self.roots = {name: _checked(node) for name, node in workload.roots.items()}
+        self.roots = roots or {name: _checked(node) for name, node in workload.roots.items()}
 
     def expr(self, node: Expr) -> Expr:
         return substitute(node, self.roots)
