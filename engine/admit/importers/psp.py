@@ -76,6 +76,9 @@ def _note(text: str, document: Document, path: Sequence[str | int] = ()) -> Faul
 
 def _spec(document: Document, faults: list[Fault]) -> Mapping[str, Any]:
     """The spec with its defaults; what an API server would refuse is added to the faults."""
+    if not all(isinstance(text, str) for text in _annotations(document).values()):
+        faults.append(Fault("annotations must be text", document.span(("metadata", "annotations"))))
+        return {}
     for key, text in _annotations(document).items():
         words = text.split(",") if key.endswith("allowedProfileNames") else [text]
         for word in words if key.startswith((_SECCOMP, _APP_ARMOR)) else ():
@@ -197,8 +200,9 @@ x-kubernetes-validations:
 """
 
 
-def _annotations(document: Document) -> Mapping[str, str]:
-    return document.value["metadata"].get("annotations") or {}
+def _annotations(document: Document) -> Mapping[str, Any]:
+    annotations = document.value["metadata"].get("annotations")
+    return annotations if isinstance(annotations, dict) else {}
 
 
 _SECCOMP = "seccomp.security.alpha.kubernetes.io/"
@@ -260,9 +264,8 @@ type == 'projected' && volume.projected.?sources.orValue([]).all(source,
 }
 
 _HOLDERS = "([dyn(pod)] + containers)"
-_POD_HAS_SECCOMP = """\
-pod.?securityContext.?seccompProfile.orValue(null) != null ||
-  podMetadata.?annotations[?'seccomp.security.alpha.kubernetes.io/pod'].orValue('') != ''"""
+_UNCONFINED_POD = "pod.?securityContext.?seccompProfile.orValue(null) == null"
+_POD_ANNOTATION = "podMetadata.?annotations[?'seccomp.security.alpha.kubernetes.io/pod'].orValue('')"
 _NO_SECCOMP = f"""\
 {_HOLDERS}.all(h, h.?securityContext.?seccompProfile.orValue(null) == null) &&
 podMetadata.?annotations.orValue({{}}).all(key, key != 'seccomp.security.alpha.kubernetes.io/pod' &&
@@ -486,11 +489,12 @@ class _Rules:
         self.bind("sysctl-psp", {key: value for key, value in settings.items() if value}, **more)
 
     def seccomp(self) -> None:
-        """The annotations of the pod, which seccompProfile has replaced, count where they are."""
+        """What the pod's annotation says is written to the field that has replaced it, as API servers once did it."""
         annotations = _annotations(self.document)
         default = annotations.get(f"{_SECCOMP}defaultProfileName", "")
         if default:
-            self.default("pod.securityContext.seccompProfile", _profile(default), f"!({_POD_HAS_SECCOMP})")
+            unless = f"{_UNCONFINED_POD} && {_POD_ANNOTATION} == ''"
+            self.default("pod.securityContext.seccompProfile", _profile(default), unless)
         allowed = [name for name in annotations.get(f"{_SECCOMP}allowedProfileNames", "").split(",") if name]
         if "*" in allowed:
             return
@@ -499,8 +503,12 @@ class _Rules:
             return
         if {"runtime/default", "docker/default"}.intersection(allowed):
             allowed = list(dict.fromkeys([*allowed, "runtime/default", "docker/default"]))
+        for profile in allowed:
+            said = f"{_UNCONFINED_POD} && {_POD_ANNOTATION} == {_cel(profile)}"
+            self.default("pod.securityContext.seccompProfile", _profile(profile), said)
         self.bind("seccomp-psp", {"allowed_profiles": allowed})
-        self.deny_unless("seccomp", "the pod must have a seccomp profile", expression=_POD_HAS_SECCOMP)
+        has_one = {"value": "pod.?securityContext.?seccompProfile", "present": True}
+        self.deny_unless("seccomp", "the pod must have a seccomp profile", **has_one)
 
     def app_armor(self) -> None:
         annotations = _annotations(self.document)
