@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Literal, Select, children, rebuild
+from admit.cel.ast import (
+    Call,
+    Comprehension,
+    Entry,
+    Expr,
+    Ident,
+    ListExpr,
+    Literal,
+    MapExpr,
+    Select,
+    children,
+    rebuild,
+)
 from admit.cel.env import AUTHORIZER
 from admit.cel.unparse import unparse
 from admit.exporters.model import Note, Refusal
@@ -230,17 +242,17 @@ class Body:
 
     def _report(self, message: Expr, rules: Sequence[tuple[Part, Validation]]) -> Expr | None:
         """What a profile makes of the messages of all findings, as a messageExpression of each rule."""
-        texts = _of_texts(message)
-        if "findings" in free(texts):
+        if _mentions(message, ("field", "pointer")):
             part, rule = rules[0]
-            self._note(part, replace(rule, name=""), "its profile's message says more of findings than their messages")
+            self._note(part, replace(rule, name=""), "where findings are is not said: each rule has its own message")
             return None
+        texts = _of_texts(message)
+        name = "findings" if "findings" in free(texts) else "messages"
         once = _is_distinct(message)
-        lists = [_texts(rule, once) for _, rule in rules]
-        total = lists[0]
-        for each in lists[1:]:
+        total, *rest = (_findings(part, rule) if name == "findings" else _texts(rule, once) for part, rule in rules)
+        for each in rest:
             total = Call("_+_", (total, each))
-        return substitute(texts, {"messages": variable(self._declare("messages", total, rules[0][0].policy.name))})
+        return substitute(texts, {name: variable(self._declare(name, total, rules[0][0].policy.name))})
 
     def _written(self, rules: Sequence[Rule], write: Any, broken: Mapping[str, Unwritable]) -> list[dict[str, Any]]:
         """What is written of the rules; the others are refused."""
@@ -280,6 +292,23 @@ def _texts(rule: Validation, once: bool) -> Expr:
         for _ in rule.loops[1:]:
             failed = Call("flatten", (), failed)
     return Call("_?_:_", (rule.verdict, ListExpr(()), failed))
+
+
+def _findings(part: Part, rule: Validation) -> Expr:
+    """A rule's findings, as a profile's message sees them, but for where they are."""
+    said = {"policy": Literal("string", part.policy.name), "rule": Literal("string", rule.name), "message": Ident("m")}
+    entries = tuple(Entry(Literal("string", key), value) for key, value in said.items())
+    return Comprehension("map", _texts(rule, once=False), "m", None, MapExpr(entries))
+
+
+def _mentions(node: Expr, fields: Collection[str]) -> bool:
+    match node:
+        case Select(field=name) if name in fields:
+            return True
+        case Literal("string", text):
+            return text in fields
+        case _:
+            return any(_mentions(child, fields) for child in children(node))
 
 
 def _of_texts(message: Expr) -> Expr:
