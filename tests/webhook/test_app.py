@@ -120,7 +120,13 @@ REFUSED = [
     ("POST", "/audit/names", {"json": {}}, 422, "expected an AdmissionReview, got no kind"),
     ("POST", "/validate_raw/names", {"json": {}}, 422, "expected a raw review: an object with an object as request"),
     ("POST", "/validate_raw/names", {"content": b"", "headers": JSON}, 400, "expected an AdmissionReview, got nothing"),
-    ("POST", "/validate_raw/names", {"json": {"request": {"uid": "broken"}}}, 500, "something went wrong (the server's"),
+    (
+        "POST",
+        "/validate_raw/names",
+        {"json": {"request": {"uid": "broken"}}},
+        500,
+        "something went wrong (the server's",
+    ),
     ("POST", "/validate?timeout=soon", {"json": review()}, 400, "timeout must be a duration such as 10s, not 'soon'"),
 ]
 

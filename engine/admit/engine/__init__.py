@@ -317,7 +317,8 @@ class _Linked:
     def of(cls, engine: Engine, route: Route, binding: str | None, bare: bool = False) -> _Linked:
         bounds: Sequence[Bound] = engine.bounds
         if binding is not None:
-            bounds = [kubewarden.by_name(bound) for bound in bounds if bound.binding.name == binding]
+            bounds = [bound for bound in bounds if bound.binding.name == binding]
+            bounds = [kubewarden.by_name(each) for each in bounds if each.binding.kubewarden is not None] or bounds
             if not bounds:
                 raise UsageError(f"there is no binding {binding!r}")
         if bare:

@@ -47,8 +47,7 @@ class Verdict:
 def by_name(bound: Bound) -> Bound:
     """The binding as it is when asked for by its name: then an API server has seen to what it is about."""
     terms = bound.binding.kubewarden
-    if terms is None:
-        return bound
+    assert terms is not None
     extra = len(terms.match_conditions)
     members = (
         replace(m, match_conditions=m.match_conditions[: len(m.match_conditions) - extra]) for m in bound.members
@@ -88,6 +87,27 @@ def judge(case: Case, group: Group, runners: Sequence[Runner]) -> None:
         tally.annotate(key, text)
 
 
+def holds(node: Expr, allows: Callable[[str], bool]) -> bool:
+    """The expression of a group, from left to right; what need not be asked is not."""
+    match node:
+        case Call("_&&_", (left, right)):
+            return holds(left, allows) and holds(right, allows)
+        case Call("_||_", (left, right)):
+            return holds(left, allows) or holds(right, allows)
+        case Call("!_", (inner,)):
+            return not holds(inner, allows)
+        case Call("_==_", (left, right)):
+            return holds(left, allows) == holds(right, allows)
+        case Call("_!=_", (left, right)):
+            return holds(left, allows) != holds(right, allows)
+        case Call(name, (), None):
+            return allows(name)
+        case Literal("bool", value):
+            return value is True
+        case _:
+            raise TypeError(node)  # the reader has refused it
+
+
 def _verdict(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
     """That of the policy, or of a group's expression over those of its members."""
     binding = group.bound.binding
@@ -108,7 +128,7 @@ def _verdict(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
             rejected[name] = verdict
         return verdict.denial is None
 
-    if _holds(terms.expression, allows):
+    if holds(terms.expression, allows):
         return Verdict(case.scope["object"])
     told = {member.name: rejected[member.name] for member in terms.members if member.name in rejected}
     causes = [{"field": f"spec.policies.{name}", "message": each.denial or ""} for name, each in told.items()]
@@ -160,24 +180,3 @@ def _processed(verdict: Verdict, case: Case, binding: Binding) -> Verdict:
 def _has_mutated(case: Case, verdict: Verdict) -> bool:
     before = case.scope["object"]
     return verdict.object is not before and bool(diff(before, verdict.object))
-
-
-def _holds(node: Expr, allows: Callable[[str], bool]) -> bool:
-    """The expression of a group, from left to right; what need not be asked is not."""
-    match node:
-        case Call("_&&_", (left, right)):
-            return _holds(left, allows) and _holds(right, allows)
-        case Call("_||_", (left, right)):
-            return _holds(left, allows) or _holds(right, allows)
-        case Call("!_", (inner,)):
-            return not _holds(inner, allows)
-        case Call("_==_", (left, right)):
-            return _holds(left, allows) == _holds(right, allows)
-        case Call("_!=_", (left, right)):
-            return _holds(left, allows) != _holds(right, allows)
-        case Call(name, (), None):
-            return allows(name)
-        case Literal("bool", value):
-            return value is True
-        case _:
-            raise TypeError(node)  # the reader has refused it

@@ -61,6 +61,7 @@ def run(app: Application, configuration: Configuration, announce: Callable[[str]
         host, port = listener.getsockname()[:2]
         announce(f"listening on {'https' if certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}")
         sys.stdout.flush()
+        logging.basicConfig(format="%(levelname)s: %(message)s", level=configuration.log_level.upper())
         gc.collect()
         gc.freeze()  # rules live as long as the server: not to be looked at again, and shared by the workers
 
