@@ -534,9 +534,10 @@ class Emitter:
             else:
                 called = dispatcher(operation(node.function, node.overloads), self.kubernetes)
             call = self.frame.helper(called, _word(node.function))
-            if node.function == "_[_]" and not any(map(self.frame.kind, operands)):
+            if node.function == "_[_]":
                 container, key = operands
-                return self._looked_up(container, key, call, span)
+                if self.frame.kind(container) in ("", "dict") and not self.frame.kind(key):
+                    return self._looked_up(container, key, call, span)
             code = quote("call()", span, call=call)
             assert isinstance(code, ast.Call)
             code.args = [operand.code for operand in operands]
@@ -548,9 +549,11 @@ class Emitter:
     def _looked_up(self, container: Py, key: Py, call: str, span: Span) -> Py:
         """`container[key]`, of which mostly one is a map and the other a text."""
         container, key = self.frame.named(container, span), self.frame.named(key, span)
+        sure = self.frame.kind(container) == "dict"
+        test = "type(b) is str" if sure else "type(b) is str and type(a) is dict"
         return Py(
             quote(
-                "a[b] if type(b) is str and type(a) is dict else call(a, b)",
+                f"a[b] if {test} else call(a, b)",
                 span,
                 a=container.code,
                 b=key.code,
