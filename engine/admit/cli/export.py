@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from admit.cli.files import content_of
 from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, with_settings
 from admit.errors import UsageError
 from admit.exporters import Exported, export
+from admit.exporters.model import Target
 from admit.exporters.webhooks import Server, certificates, configurations
 from admit.rules.yaml import dump
 
@@ -19,6 +20,7 @@ OUTPUT = click.option(
     "--output", "-o", metavar="DIR", default="-", show_default=True, help="A folder for a file a policy; - is here."
 )
 POLICY = click.option("--policy", metavar="NAME", help="Only what binds this policy.")
+EXPIRING = click.option("--accept-expiring", is_flag=True, help="Exceptions that expire are exported without an end.")
 PARTIAL = click.option("--partial", is_flag=True, help="Write the rest, where something is refused.")
 SERVER = Server()
 
@@ -31,34 +33,49 @@ def command() -> None:
     """
 
 
+def exporting(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds what exports of policies take."""
+    rules = click.argument("rules", metavar="RULES...", nargs=-1, required=True)
+    for part in (with_settings, OUTPUT, PARTIAL, EXPIRING, POLICY, KUBERNETES, rules):
+        command = part(command)
+    return command
+
+
 @command.command("vap")
-@click.argument("rules", metavar="RULES...", nargs=-1, required=True)
-@KUBERNETES
-@POLICY
+@exporting
 @click.option("--split", is_flag=True, help="A policy for each, also where several could be one.")
-@click.option("--accept-expiring", is_flag=True, help="Exceptions that expire are exported without an end.")
-@PARTIAL
-@OUTPUT
-@with_settings
 @click.pass_context
-def vap(
-    ctx: click.Context,
-    rules: tuple[str, ...],
-    kubernetes: str,
-    policy: str | None,
-    split: bool,
-    accept_expiring: bool,
-    partial: bool,
-    output: str,
-    settings_json: str | None,
-    settings_path: Path | None,
-) -> None:
+def vap(ctx: click.Context, /, **given: Any) -> None:
     """ValidatingAdmissionPolicies and their bindings.
 
     RULES are folders, rule files and names of policies of the library.
     """
+    _export(ctx, "vap", **given)
+
+
+@command.command("map")
+@exporting
+@click.pass_context
+def map_(ctx: click.Context, /, **given: Any) -> None:
+    """MutatingAdmissionPolicies and their bindings.
+
+    RULES are folders, rule files and names of policies of the library.
+    """
+    _export(ctx, "map", **given)
+
+
+def _export(
+    ctx: click.Context,
+    target: Target,
+    rules: tuple[str, ...],
+    kubernetes: str,
+    settings_json: str | None,
+    settings_path: Path | None,
+    output: str,
+    **options: Any,
+) -> None:
     engine = engine_of(rules, kubernetes, settings_from(settings_json, settings_path))
-    exported = export(engine, policy=policy, split=split, partial=partial, accept_expiring=accept_expiring)
+    exported = export(engine, target, **options)
     show(exported, output)
     ctx.exit(1 if exported.refused else 0)
 

@@ -7,6 +7,8 @@
 | documents | what of a policy and a binding is written as it was read |
 | subject | the pod of every kind that carries one, in one policy |
 | parts, validating, packing | what a policy says under a binding; such parts as one `spec`; the documents |
+| writes, mutating | what a policy writes under a binding; the documents that mutate |
+| webhooks | the configurations by which an API server asks `admit serve` |
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 from admit.engine import Engine
 from admit.errors import UsageError
 from admit.exporters.model import Exported, Note, Refusal, Target
+from admit.exporters.mutating import Mutating
 from admit.exporters.packing import Packing
 
 __all__ = ["Exported", "Note", "Refusal", "export"]
@@ -39,9 +42,10 @@ def export(
     if policy is not None and not bounds:
         known = ", ".join(dict.fromkeys(bound.binding.policy.name for bound in engine.bounds)) or "none at all"
         raise UsageError(f"nothing binds the policy {policy!r}, but {known}")
-    if target != "vap":
-        raise UsageError(f"{target} is no target of an export: expected vap")
-    packing = Packing(engine, kubernetes or engine.kubernetes, split, accept_expiring)
-    documents = packing.documents(bounds)
-    refused, notes = tuple(dict.fromkeys(packing.refused)), tuple(dict.fromkeys(packing.notes))
+    version = kubernetes or engine.kubernetes
+    exporting: Packing | Mutating = Mutating(engine, version, accept_expiring)
+    if target == "vap":
+        exporting = Packing(engine, version, split, accept_expiring)
+    documents = exporting.documents(bounds)
+    refused, notes = tuple(dict.fromkeys(exporting.refused)), tuple(dict.fromkeys(exporting.notes))
     return Exported(() if refused and not partial else tuple(documents), refused, notes)

@@ -59,6 +59,19 @@ def json_patch(writes: Sequence[Write], roots: Roots = OBJECT) -> Expr | None:
     return _sum([*_made(together, roots), *(each.over(each.target.write.loops, roots) for each in writing)])
 
 
+def needed(loops: Sequence[Loop], path: Path) -> frozenset[str]:
+    """The variables of loops that say where the path is, themselves or by what they run over."""
+    found: set[str] = set()
+    pending = [path.root, *(name for s in path.segments if not isinstance(s, str) for name in free(s))]
+    by_name = {loop.variable: loop for loop in loops}
+    while pending:
+        name = pending.pop()
+        if name in by_name and name not in found:
+            found.add(name)
+            pending += [*free(by_name[name].list), *_roots(by_name[name])]
+    return frozenset(found)
+
+
 class Target(NamedTuple):
     """One path of a write."""
 
@@ -85,7 +98,7 @@ class Target(NamedTuple):
     @property
     def needs(self) -> frozenset[str]:
         """The variables of loops that say where the place is."""
-        return _needed(self.write.loops, self.path)
+        return needed(self.write.loops, self.path)
 
 
 _METADATA = Path("object", ("metadata",))  # which every object has
@@ -93,18 +106,6 @@ _METADATA = Path("object", ("metadata",))  # which every object has
 
 def _call(function: str, *args: Expr, target: Expr | None = None) -> Expr:
     return Call(function, args, target)
-
-
-def _needed(loops: Sequence[Loop], path: Path) -> frozenset[str]:
-    found: set[str] = set()
-    pending = [path.root, *(name for s in path.segments if not isinstance(s, str) for name in free(s))]
-    by_name = {loop.variable: loop for loop in loops}
-    while pending:
-        name = pending.pop()
-        if name in by_name and name not in found:
-            found.add(name)
-            pending += [*free(by_name[name].list), *_roots(by_name[name])]
-    return frozenset(found)
 
 
 def _roots(loop: Loop) -> list[str]:
@@ -116,8 +117,8 @@ def _gathered(write: Write) -> Write | None:
     if write.action == "set" or not write.loops:
         return write
     (path,) = write.paths
-    needed = _needed(write.loops, path)
-    outer = [loop for loop in write.loops if loop.variable in needed]
+    here = needed(write.loops, path)
+    outer = [loop for loop in write.loops if loop.variable in here]
     inner = write.loops[len(outer) :]
     if outer != [*write.loops[: len(outer)]] or any(_is_computed(segment) for segment in path.segments):
         return None
@@ -174,8 +175,8 @@ def _made(targets: Sequence[Target], roots: Roots) -> Iterator[Expr]:
             parents.setdefault(parent, []).append(target)
     for parent, under in sorted(parents.items(), key=lambda item: len(item[0].segments)):
         loops = under[0].write.loops
-        needed, outer = _needed(loops, parent), len(loops)
-        while outer and loops[outer - 1].variable not in needed:
+        here, outer = needed(loops, parent), len(loops)
+        while outer and loops[outer - 1].variable not in here:
             outer -= 1
         written = [_written_within(loops[outer:], target.write) for target in under]
         conditions = (disjunction(*map(_all, written)),) if all(written) else ()

@@ -1,0 +1,308 @@
+"""What policies mutate, as MutatingAdmissionPolicies: of each policy under a binding one, and one for subresources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date
+from typing import Any
+
+from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, Select
+from admit.cel.env import admission
+from admit.engine import Engine
+from admit.exporters.documents import about, binding, distinct_name, document, object_name
+from admit.exporters.model import Note, Refusal
+from admit.exporters.parts import Part, part_of, reachable, renamed
+from admit.exporters.subject import Subject, variable
+from admit.exporters.text import Unwritable, Writer
+from admit.exporters.versions import TooNew, api_version
+from admit.exporters.writes import expression, guarded, happening
+from admit.rules import model
+from admit.rules.lower import Bound, Lowered, Mutation, Patch
+from admit.rules.names import fresh, substitute
+from admit.rules.patches import OBJECT, Place, Roots, joined
+from admit.rules.paths import Elements, Path
+from admit.rules.restate import IMMUTABLE, restate
+from admit.rules.workloads import CREATED, NOT_BEING_DELETED, Workload, differ, disjunction
+
+POLICY: model.PolicyKind = "MutatingAdmissionPolicy"
+BINDING = "MutatingAdmissionPolicyBinding"
+PATH = "podPath"
+HOLDER = "pod#"  # in paths, what has the metadata and spec of a pod
+PATCH_TYPES = {"applyConfiguration": "ApplyConfiguration", "jsonPatch": "JSONPatch"}
+
+
+@dataclass(slots=True)
+class Mutating:
+    """The export of what bindings mutate; what is refused, and noted, on the way."""
+
+    engine: Engine
+    kubernetes: str
+    accept_expiring: bool = False
+    refused: list[Refusal] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def documents(self, bounds: Sequence[Bound]) -> list[dict[str, Any]]:
+        """Each policy before its bindings."""
+        drafts = [draft for bound in bounds for draft in self._drafts(bound)]
+        try:
+            version = api_version(POLICY, self.kubernetes)
+        except TooNew as error:
+            self.refused += (Refusal(draft.policy.name, "", str(error), error.since) for draft in drafts)
+            return []
+        return [*_written(drafts, version)]
+
+    def _drafts(self, bound: Bound) -> Iterator[Draft]:
+        of = bound.binding
+        for lowered in bound.members:
+            policy = lowered.policy
+            if of.policy.kind == POLICY:
+                assert policy.document is not None
+                yield Draft(of, policy, dict(policy.document["spec"]))
+            elif of.policy.kind == "Policy" and policy.mutations:
+                if not of.mutates:
+                    self.notes.append(Note(policy.name, "", "it changes nothing under a binding without Deny"))
+                elif self._is_timeless(of, policy):
+                    yield from self._drafts_of(of, lowered)
+
+    def _drafts_of(self, of: model.Binding, lowered: Lowered) -> Iterator[Draft]:
+        policy, within = lowered.policy, admission(self.engine.kubernetes)
+        part = part_of(lowered, self._today.isoformat(), self.engine.kubernetes)
+        changes = [at_once for mutation in part.mutations if (at_once := happening(mutation, within))]
+        if not changes:
+            self.notes.append(Note(policy.name, "", "it writes nothing under these settings"))
+            return
+        try:
+            for body in _bodies(part, changes):
+                spec = body.spec(Writer(self.kubernetes, policy.param_kind is not None))
+                yield Draft(of, policy, spec, body.suffix)
+        except Unwritable as error:
+            self.refused.append(Refusal(policy.name, "mutations", str(error), error.since))
+
+    def _is_timeless(self, of: model.Binding, policy: model.Policy) -> bool:
+        """Whether the exceptions from its mutations hold without an end, as far as an API server is concerned."""
+        for exception in of.exceptions:
+            if exception.mutations and exception.expires is not None and exception.expires >= self._today:
+                where, day = f"exception {exception.name}", exception.expires
+                if not self.accept_expiring:
+                    reason = f"it expires on {day}, and an API server has no clock (see --accept-expiring)"
+                    self.refused.append(Refusal(policy.name, where, reason))
+                    return False
+                self.notes.append(Note(policy.name, where, f"has no end there; it was to expire on {day}"))
+        return True
+
+    @property
+    def _today(self) -> date:
+        return self.engine.clock().astimezone(UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A policy without its name, and what binds it."""
+
+    binding: model.Binding
+    policy: model.Policy
+    spec: Mapping[str, Any]
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One policy, asked of what the `rules` name. Each of `changes` is a mutation: writes that happen at once.
+
+    With a subject they say `pod`, `podMetadata` and `containers`; `roots` say where in the object that is. `condition`
+    is one of all of them.
+    """
+
+    part: Part
+    rules: Sequence[Mapping[str, Any]]
+    changes: Sequence[Sequence[Mutation]]
+    subject: Subject | None = None
+    roots: Roots = field(default_factory=lambda: OBJECT)
+    condition: Expr | None = None
+    suffix: str = ""
+
+    def spec(self, writer: Writer) -> dict[str, Any]:
+        """Raises Unwritable."""
+        policy = self.part.policy
+        named = [expression(at_once, self.roots) for at_once in self.changes]
+        expressions = [(kind, self._placed(node)) for kind, node in named]
+        variables = self._variables()
+        used = reachable((node for _, node in expressions), variables)
+        param_kind = policy.param_kind
+        spec: dict[str, Any] = {
+            "failurePolicy": policy.failure_policy,
+            "reinvocationPolicy": "IfNeeded",
+            "paramKind": param_kind and {"apiVersion": param_kind.api_version, "kind": param_kind.kind},
+            "matchConstraints": {**self.part.match, "resourceRules": [*self.rules]},
+            "matchConditions": [
+                {"name": name, "expression": writer.condition(node)} for name, node in self._conditions()
+            ],
+            "variables": [
+                {"name": name, "expression": writer.variable(name, node, only_said=False)}
+                for name, node in variables.items()
+                if name in used
+            ],
+            "mutations": [
+                {"patchType": PATCH_TYPES[kind], kind: {"expression": writer.mutation(kind, node)}}
+                for kind, node in expressions
+            ],
+        }
+        return {key: value for key, value in spec.items() if value}
+
+    def _variables(self) -> dict[str, Expr]:
+        """Those of the subject, and the author's."""
+        found: dict[str, Expr] = {}
+        if self.subject is not None:
+            found = {**self.subject.variables, PATH: _path(self.subject)}
+        return found | {self._names[name]: self._placed(node) for name, node in self.part.variables.items()}
+
+    @property
+    def _names(self) -> dict[str, str]:
+        """What the author's variables are called beside those of the subject."""
+        taken = frozenset((*self.subject.variables, PATH)) if self.subject is not None else frozenset[str]()
+        return {name: fresh(name, taken) for name in self.part.variables}
+
+    def _placed(self, node: Expr) -> Expr:
+        return substitute(renamed(node, self._names), self.subject.roots if self.subject is not None else {})
+
+    def _conditions(self) -> Iterator[tuple[str, Expr]]:
+        own = self.part.conditions
+        if self.subject is not None:
+            yield "has-pod-spec", self.subject.has_spec
+            roots = self.subject.inline_roots
+            own = tuple((name, substitute(node, roots)) for name, node in own)
+        if self.condition is not None:
+            yield "writable", self.condition
+        if any(not {"UPDATE", "*"}.isdisjoint(rule["operations"]) for rule in self.rules):
+            yield "not-being-deleted", NOT_BEING_DELETED
+        yield from own
+
+
+def _bodies(part: Part, changes: list[list[Mutation]]) -> Iterator[Body]:
+    """The policies that a part becomes: one, with a subject another for the ephemeral containers of a running Pod."""
+    if part.policy.subject is None:
+        rules = [
+            {**rule, "operations": operations}
+            for rule in part.match["resourceRules"]
+            if (operations := [each for each in rule["operations"] if each != "DELETE"])
+        ]
+        if rules:
+            yield Body(part, rules, changes)
+        return
+    whole = tuple(each for each in part.lowered.workloads if not each.subresource)
+    if rules := _rules(part, lambda resource: "/" not in resource):
+        yield _of_objects(part, rules, changes, Subject(whole))
+    for workload in part.lowered.workloads:
+        if workload.subresource:
+            subject = Subject((workload,))
+            narrowed = [
+                restated
+                for at_once in changes
+                if (restated := _restated(part.lowered, at_once, workload, subject.roots))
+            ]
+            rules = _rules(part, lambda resource: "/" in resource)
+            if rules and narrowed:
+                rules = [{**rule, "operations": ["UPDATE"]} for rule in rules if "UPDATE" in rule["operations"]]
+                yield Body(part, rules, narrowed, subject, suffix="-ephemeral")
+
+
+def _rules(part: Part, wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
+    rules = ({**rule, "resources": [*filter(wanted, rule["resources"])]} for rule in part.match["resourceRules"])
+    return [rule for rule in rules if rule["resources"]]
+
+
+def _of_objects(
+    part: Part, rules: Sequence[Mapping[str, Any]], changes: list[list[Mutation]], subject: Subject
+) -> Body:
+    """What is written to all that carries a pod, through variables that say where it has it."""
+    path = variable(PATH)
+    roots = {
+        **OBJECT,
+        "pod": Place(variable(subject.spec), joined(path, Literal("string", "/spec"))),
+        HOLDER: Place(variable(subject.holder), path),
+    }
+    guards = [_guard(part, at_once[0], subject) for at_once in changes]
+    placed = [[_held(each) for each in at_once] for at_once in changes]
+    first = guards[0]
+    if first is not None and all(guard == first for guard in guards) and not part.conditions:
+        return Body(part, rules, placed, subject, roots, first)
+    placed = [
+        [each if guard is None else guarded(each, guard) for each in at_once]
+        for at_once, guard in zip(placed, guards, strict=True)
+    ]
+    return Body(part, rules, placed, subject, roots)
+
+
+def _path(subject: Subject) -> Expr:
+    """The JSON pointer of what has the metadata and spec of a pod."""
+    return subject.by_kind(lambda each: Literal("string", "".join(f"/{field}" for field in each.holder)))
+
+
+def _guard(part: Part, mutation: Mutation, subject: Subject) -> Expr | None:
+    """When it may be written: what is fixed once a Pod or Job is there, when that is created; None for always."""
+    fixed = [
+        each.kind
+        for each in subject.workloads
+        if each.kind in IMMUTABLE and CREATED in _restated(part.lowered, [mutation], each)[0].conditions
+    ]
+    if not fixed or part.operations == {"CREATE"}:
+        return None
+    if len(fixed) == len(subject.workloads):
+        return CREATED
+    kinds = [Literal("string", kind) for kind in fixed]
+    kind = Select(Ident("object"), "kind")
+    others = differ(kind, kinds[0]) if len(kinds) == 1 else Call("!_", (Call("@in", (kind, ListExpr(tuple(kinds)))),))
+    return disjunction(CREATED, others)
+
+
+def _restated(
+    lowered: Lowered, mutations: Sequence[Mutation], workload: Workload, roots: Mapping[str, Expr] | None = None
+) -> list[Mutation]:
+    """What of the mutations can happen in one kind."""
+    alone = replace(
+        lowered,
+        mutations=tuple(mutations),
+        match_conditions=(),
+        variables=(),
+        validations=(),
+        audit_annotations=(),
+    )
+    return [*restate(alone, workload, roots).mutations]
+
+
+def _held(mutation: Mutation) -> Mutation:
+    """The mutation with the metadata of a pod as what may be missing in what has it."""
+    if isinstance(mutation, Patch):
+        return mutation
+
+    def placed(path: Path) -> Path:
+        return Path(HOLDER, ("metadata", *path.segments)) if path.root == "podMetadata" else path
+
+    loops = tuple(
+        loop
+        if loop.elements is None
+        else replace(loop, elements=Elements(tuple(map(placed, loop.elements.lists)), loop.elements.kept))
+        for loop in mutation.loops
+    )
+    return replace(mutation, loops=loops, paths=tuple(map(placed, mutation.paths)))
+
+
+def _written(drafts: Sequence[Draft], version: str) -> Iterator[dict[str, Any]]:
+    """The documents: policies that say the same are one, with several bindings."""
+    policies: dict[str, Draft] = {}
+    bindings: list[str] = []
+    for draft in drafts:
+        of = draft.binding
+        alike = [each for each in drafts if (each.policy.key, each.suffix) == (draft.policy.key, draft.suffix)]
+        name = object_name(draft.policy.name)
+        if any(each.spec != draft.spec for each in alike) and of.name not in (name, draft.policy.name):
+            name = f"{name}-{of.name}"
+        name += draft.suffix
+        if name not in policies or policies[name].spec != draft.spec:
+            name = distinct_name(name, policies)
+            policies[name] = draft
+            told = {} if draft.policy.kind == POLICY else {"policy": draft.policy.name, **about(draft.policy)}
+            yield document(POLICY, name, draft.spec, told, version)
+        bindings.append(distinct_name(f"{of.name}{draft.suffix}", bindings))
+        yield binding(of, bindings[-1], name, BINDING, {}, version)
