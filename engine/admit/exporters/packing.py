@@ -15,6 +15,7 @@ from admit.exporters.model import Note, Refusal
 from admit.exporters.parts import Part, part_of
 from admit.exporters.text import Unwritable
 from admit.exporters.validating import Body, Profile
+from admit.exporters.versions import api_version
 from admit.kubernetes.typecheck import warnings as type_warnings
 from admit.kubernetes.validate import problems
 from admit.plan.build import EXEMPT
@@ -73,6 +74,10 @@ class Packing:
                     groups.setdefault(key, []).append(share)
         drafts = [draft for group in groups.values() for draft in self._drafts(group)]
         return [document for draft, document in self._written(drafts) if self._is_accepted(draft, document)]
+
+    @property
+    def _version(self) -> str:
+        return api_version(POLICY, self.kubernetes)
 
     def _is_accepted(self, draft: Draft, document: dict[str, Any]) -> bool:
         """Whether an API server takes the document; its limits are not ours."""
@@ -180,11 +185,11 @@ class Packing:
             if same is None:
                 policies.add(name)
                 written[name] = draft
-                yield draft, document(POLICY, name, draft.spec, self._annotations(draft))
+                yield draft, document(POLICY, name, draft.spec, self._annotations(draft), self._version)
             bound_as = draft.bound.binding.name if len(draft.shares) == 1 else name
             bound_as = distinct_name(bound_as, bindings)
             bindings.add(bound_as)
-            yield draft, binding(draft.bound.binding, bound_as, name, BINDING, {})
+            yield draft, binding(draft.bound.binding, bound_as, name, BINDING, {}, self._version)
 
     def _annotations(self, draft: Draft) -> dict[str, str]:
         named = {policy.key: policy for policy in self.engine.policies}

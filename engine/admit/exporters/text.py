@@ -14,6 +14,7 @@ from admit.cel.types import BOOL, DYN, NULL, STRING, Type
 from admit.cel.unparse import layout, unparse
 from admit.errors import CompileError
 from admit.exporters.constants import spelled
+from admit.exporters.versions import TooNew, rewritten
 from admit.rules.lower import PATCHED
 from admit.rules.model import PatchKind
 
@@ -86,7 +87,10 @@ class Writer:
             raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
 
     def _rewritten(self, node: Expr) -> str:
-        return layout(node)
+        try:
+            return layout(rewritten(node, self.kubernetes))
+        except TooNew as error:
+            raise Unwritable(str(error), error.since) from None
 
 
 def _check(node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None) -> Expr:

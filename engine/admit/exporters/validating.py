@@ -296,7 +296,11 @@ def _texts(rule: Validation, once: bool) -> Expr:
 
 def _findings(part: Part, rule: Validation) -> Expr:
     """A rule's findings, as a profile's message sees them, but for where they are."""
-    said = {"policy": Literal("string", part.policy.name), "rule": Literal("string", rule.name), "message": Ident("m")}
+    said: dict[str, Expr] = {
+        "policy": Literal("string", part.policy.name),
+        "rule": Literal("string", rule.name),
+        "message": Ident("m"),
+    }
     entries = tuple(Entry(Literal("string", key), value) for key, value in said.items())
     return Comprehension("map", _texts(rule, once=False), "m", None, MapExpr(entries))
 
