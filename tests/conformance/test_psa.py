@@ -10,7 +10,11 @@ import pytest
 from admit.cel.env import NEWEST
 from admit.kubernetes.normalise import normalise
 from admit.podsecurity import Failure, Result, evaluate
-from admit.podsecurity.profiles import checks
+from admit.podsecurity.levels import LEVELS, Standard
+from admit.podsecurity.profiles import Profile, checks
+from admit.rules.load import read_policy
+from admit.rules.model import Policy
+from admit.rules.yaml import document_of
 
 from .conftest import document
 
@@ -56,6 +60,63 @@ def test_checks_and_their_order() -> None:
         for run in runs:
             for version in between(run["from"], run["to"]):
                 assert checks(level, version) == [check for check, _ in run["checks"]], (level, version)
+
+
+def test_registry() -> None:
+    for registry in document("psa/policy/unit.json")["registry"].values():
+        policies = registered(registry["checks"])
+        for case in registry["cases"]:
+            level, version = case["level"], case["version"]
+            found = []
+            if level in policies:
+                profile = Profile(level, Standard(level, version).at(NEWEST), policies)
+                found = [failure.reason for failure in profile.result({"spec": {}}).failures]
+            assert found == case["expectOrder"], (level, version)
+
+
+def registered(checks: list[Case]) -> dict[str, Policy]:
+    """Checks that always fail, and say which version of them does; and the profiles of these."""
+    documents: dict[str, dict[str, Any]] = {}
+    unless: dict[str, list[str]] = {}
+    for check in checks:
+        minors = [int(each["minimumVersion"].removeprefix("v1.")) for each in check["versions"]]
+        for i, (version, minor) in enumerate(zip(check["versions"], minors, strict=True)):
+            end = minors[i + 1] if minors[i + 1 :] else 10**5
+            for overridden in version["overrides"]:
+                unless.setdefault(f"checks/{overridden}", []).append(f"{MINOR} >= {minor} && {MINOR} < {end}")
+        first, *later = minors
+        said = f"'{check['id']}:v1.{first}'"
+        for minor in later:
+            said = f"{MINOR} >= {minor} ? '{check['id']}:v1.{minor}' : {said}"
+        always = {"when": f"{MINOR} >= {first}", "expression": "pod.?hostPID.orValue(false)"}
+        validations = [{**always, "messageExpression": said}]
+        documents[f"checks/{check['id']}"] = {"subject": "PodSpec", "settings": SETTINGS, "validations": validations}
+    of = {level: sorted(f"checks/{check['id']}" for check in checks if check["level"] == level) for level in LEVELS}
+    if of["baseline"]:
+        documents["baseline"] = {"settings": SETTINGS, "policies": of["baseline"]}
+    if both := [*of["baseline"], *of["restricted"]]:
+        known = {name: " || ".join(f"({each})" for each in when) for name, when in unless.items() if name in both}
+        documents["restricted"] = {"settings": SETTINGS, "policies": both, "unless": known}
+    policies = {}
+    for name, spec in documents.items():
+        written = {"apiVersion": "admit.dev/v1", "kind": "Policy", "metadata": {"name": "a"}, "spec": spec}
+        policy, faults = read_policy(document_of(written), name)
+        assert policy is not None and not faults, faults
+        policies[name] = policy
+    return policies
+
+
+MINOR = "(settings.version == 'latest' ? 9999 : int(settings.version.substring(3)))"
+SETTINGS = {"type": "object", "properties": {"version": {"type": "string"}}}
+
+
+def test_emulation() -> None:
+    emulation = document("psa/policy/unit.json")["emulation"]
+    for case in emulation["cases"]:
+        newest = int((case["emulate"] or f"v1.{NEWEST}").removeprefix("v1."))
+        for version, allowed in case["allowed"].items():
+            standard = Standard(emulation["level"], version)
+            assert evaluate(standard.level, standard.at(newest), emulation["pod"]).allowed is allowed, case["name"]
 
 
 def between(first: str, last: str) -> Iterator[str]:

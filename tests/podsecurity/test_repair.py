@@ -1,4 +1,4 @@
-"""pod-security/repair over random pods: what it repairs passes, what is said stays, what an API server refuses is not."""
+"""pod-security/repair over random pods: what it repairs passes, what is said stays, nothing refused is written."""
 
 from __future__ import annotations
 

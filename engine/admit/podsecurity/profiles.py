@@ -25,7 +25,7 @@ from admit.plan.run import Runner
 from admit.plan.sieve import sieve
 from admit.podsecurity.levels import LEVEL_EXPECTED, VERSION_EXPECTED, Level, Standard, is_level, is_version
 from admit.rules.lower import lower
-from admit.rules.model import Binding, Reference
+from admit.rules.model import Binding, Policy, Reference
 
 FOLDER = "pod-security"
 KUBERNETES = f"1.{NEWEST}"
@@ -102,7 +102,7 @@ ALLOWED = Result()
 
 
 @cache
-def _asked(level: str, version: str) -> _Profile | None:
+def _asked(level: str, version: str) -> Profile | None:
     if not is_level(level):
         raise UsageError(f"there is no level {level!r}: {LEVEL_EXPECTED}")
     if not is_version(version):
@@ -111,16 +111,16 @@ def _asked(level: str, version: str) -> _Profile | None:
 
 
 @cache
-def _profile(level: Level, version: str) -> _Profile:
-    return _Profile(level, version)
+def _profile(level: Level, version: str) -> Profile:
+    return Profile(f"{FOLDER}/{level}", version, Library())
 
 
-class _Profile:
-    """A bundled profile bound at a version."""
+class Profile:
+    """A profile of checks, bound at a version."""
 
-    def __init__(self, level: Level, version: str) -> None:
-        binding = Binding(level, Reference(f"{FOLDER}/{level}"), settings={"version": version})
-        bound, faults = lower(binding, Library(), KUBERNETES)
+    def __init__(self, name: str, version: str, policies: Mapping[str, Policy]) -> None:
+        binding = Binding(name, Reference(name), settings={"version": version})
+        bound, faults = lower(binding, policies, KUBERNETES)
         assert not faults, faults
         within = admission(KUBERNETES)
         (group,) = build([bound], ROUTE, within).groups

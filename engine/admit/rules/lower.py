@@ -237,6 +237,7 @@ class _Lowering:
         self.faults = faults
         self.variables = {variable.name: variable.expression for variable in policy.variables}
         self.loop_variables = loop_variables  # of all members of a profile
+        self.texts: dict[model.Template, Expr] = {}
 
     def result(self) -> Lowered:
         types: dict[str, Type] = {}
@@ -484,12 +485,19 @@ class _Lowering:
         return disjunction(*everywhere) if everywhere else None, disjunction(*here) if here else None
 
     def text(self, template: model.Template, scope: Declarations, by: Mapping[str, Expr]) -> Expr:
-        """`'text ' + string(X) + ...`"""
+        """`'text ' + string(X) + ...`; one that is the same everywhere is checked once."""
+        mentioned = frozenset().union(*(free(part) for part in template.parts if not isinstance(part, str)))
+        same = mentioned.isdisjoint((*self.loop_variables, *by))
+        if same and template in self.texts:
+            return self.texts[template]
         node: Expr | None = None
         for part in template.parts:
             piece: Expr = Constant("string", part) if isinstance(part, str) else self.printed(part, scope, by)
             node = piece if node is None else _call(template.span, "_+_", node, piece)
-        return self.check(node or Constant("string", ""), scope, STRING)
+        text = self.check(node or Constant("string", ""), scope, STRING)
+        if same:
+            self.texts[template] = text
+        return text
 
     def printed(self, node: Expr, scope: Declarations, by: Mapping[str, Expr]) -> Expr:
         node = self.said(substitute(node, by), scope)
