@@ -19,6 +19,8 @@ from admit.exporters.model import Exported, Note, Refusal, Target
 from admit.exporters.mutating import Mutating
 from admit.exporters.packing import Packing
 
+POD_SECURITY = "it warns of pods that are there already, and counts: an API server has a plugin of its own for it"
+
 __all__ = ["Exported", "Note", "Refusal", "export"]
 
 
@@ -47,5 +49,7 @@ def export(
     if target == "vap":
         exporting = Packing(engine, version, split, accept_expiring)
     documents = exporting.documents(bounds)
+    if target == "vap" and engine.controller is not None and policy is None:
+        exporting.refused.append(Refusal("PodSecurityConfiguration", "", POD_SECURITY))
     refused, notes = tuple(dict.fromkeys(exporting.refused)), tuple(dict.fromkeys(exporting.notes))
     return Exported(() if refused and not partial else tuple(documents), refused, notes)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from typing import Any
 
+from admit.cel.ast import Literal
 from admit.cel.env import NEWEST, admission
 from admit.engine import Engine
 from admit.exporters.constants import inlined
@@ -108,8 +109,6 @@ class Packing:
         if bound.binding.tries and any(lowered.mutations for lowered in bound.members):
             self.refused.append(Refusal(name, "", "it rejects what it would have to change, but may not mutate"))
             return False
-        if terms.message:
-            self.notes.append(Note(name, "", "the messages are the policy's, not the document's own"))
         return True
 
     def _is_running(self, exception: model.RuleException) -> bool:
@@ -130,7 +129,7 @@ class Packing:
                 self.notes.append(
                     Note(lowered.policy.name, "", "an API server asks no policy about policies and reviews")
                 )
-            part = part_of(lowered, self.today.isoformat(), self.engine.kubernetes)
+            part = _saying(part_of(lowered, self.today.isoformat(), self.engine.kubernetes), bound.binding)
             if lowered.mutations:
                 self.notes.append(Note(lowered.policy.name, "", "what it mutates is exported by `admit export map`"))
             if part.validations or part.annotations:
@@ -138,6 +137,11 @@ class Packing:
             elif lowered.validations:
                 self.notes.append(Note(lowered.policy.name, "", "it forbids nothing under these settings"))
         of = bound.binding
+        if (
+            of.validation_actions != ("Deny",)
+            and sum(len(part.validations) for parts in alike.values() for part in parts) > 1
+        ):
+            self.notes.append(Note(of.policy.name, "", f"under {of.name} each rule warns, and is audited, for itself"))
         for asked, parts in alike.items():
             alone = self.split or any(part.annotations for part in parts)
             in_common = (asked, of.validation_actions, repr(of.match_resources), repr(of.param_ref))
@@ -203,6 +207,14 @@ class Packing:
         if len(draft.shares) > 1:
             return {"policies": ", ".join(draft.policies), "expires": ", ".join(expiring)}
         return {"policy": of.policy.name, **about(named[of.policy.key]), "expires": ", ".join(expiring)}
+
+
+def _saying(part: Part, of: model.Binding) -> Part:
+    """The part with the one message of a Kubewarden document, where that has one."""
+    if of.kubewarden is None or not of.kubewarden.message or "Deny" not in of.validation_actions:
+        return part
+    message = Literal("string", of.kubewarden.message)
+    return replace(part, validations=tuple(replace(rule, messages=(message,)) for rule in part.validations))
 
 
 def _is_about_exempt(policy: model.Policy) -> bool:
