@@ -4,14 +4,16 @@ First the bundled policies, folder by folder and all together, each bound with s
 so that every rule is evaluated to its end; those that refuse it are left out, and named. Then the price of policies
 that do not match: ten about Pods alone, and the same ten among a thousand, as policies of ours and as
 ValidatingAdmissionPolicies with their bindings; and the time that loading takes for one that was never seen before.
-Last, all that Pod Security's level restricted says of the Pod, which it denies for its host ports, and of the same Pod
-without them, which it allows, at the versions that brought new checks.
+Last, the policies that Kubewarden has of PodSecurityPolicy's, and with them Pod Security's profile restricted, which
+deny the Pod for its host port alone, and the same Pod without it; and all that Pod Security's level restricted says of
+both, at the versions that brought new checks.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,6 +22,7 @@ from measure import Loop, best, plot, shared, show, write
 import admit
 from admit.library import Library
 from admit.podsecurity import evaluate
+from admit.rules.yaml import read
 
 SETTINGS: dict[str, dict[str, object]] = {
     "kubewarden/user-group-psp": {"run_as_user": {"rule": "MustRunAs", "ranges": [{"min": 1000, "max": 2000}]}},
@@ -33,6 +36,8 @@ SETTINGS: dict[str, dict[str, object]] = {
     "kubewarden/selinux-psp": {"rule": "RunAsAny"},
     "kubewarden/volumes-psp": {"allowedTypes": ["configMap", "emptyDir", "projected"]},
 }
+PSP = Path(__file__).with_name("psp.yaml")
+PROFILE = "pod-security/restricted"
 OTHER_RESOURCES = ("configmaps", "endpoints", "events", "limitranges", "namespaces", "secrets", "services")
 JSON = "orjson.loads"
 VERSIONS = ("v1.0", "v1.8", "v1.19", "v1.22", "v1.23", "v1.25", "v1.34", "v1.35", "latest")
@@ -63,36 +68,64 @@ def main() -> None:
     among = {form: times[f"10 of 1,000 {form}"] / times[f"10 {form}"] for form in forms}
     for form in forms:
         print(f"\n10 {form} among 1,000: {among[form]:.2f} times the 10 alone; cold load: {cold[form]:.2f} ms each")
-    restricted = _pod_security(pod)
+    pods = {"denied": pod, "allowed": _without_host_ports(pod)}
+    family = _psp_family(pods)
+    restricted = _pod_security(pods)
     write(
         "decide",
         {
             "decision_us": times,
             "among_1000_times_alone": among,
             "cold_load_ms_a_policy": cold,
+            "psp_family_times_loads": family,
             "restricted_times_loads": restricted,
         },
     )
     plot("decide", "One decision about a Pod", "µs", {"": times})
 
 
-def _pod_security(pod: dict[str, Any]) -> dict[str, list[float]]:
-    """For each version what it takes to deny the Pod and to allow it without host ports, in times of reading it."""
-    open_ = orjson.loads(orjson.dumps(pod))
-    for port in (port for container in open_["spec"]["containers"] for port in container["ports"]):
+def _without_host_ports(pod: dict[str, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = orjson.loads(orjson.dumps(pod))
+    for port in (port for container in changed["spec"]["containers"] for port in container["ports"]):
         port.pop("hostPort", None)
-    pods = {"denied": pod, "allowed": open_}
+    return changed
+
+
+def _psp_family(pods: dict[str, dict[str, Any]]) -> dict[str, list[float]]:
+    """What the PSP family takes to deny the Pod and to allow it, with the profile and without, in times of reading."""
+    bindings = read(PSP.read_bytes(), str(PSP))
+    family = [binding for binding in bindings if binding.value["spec"]["policyName"] != PROFILE]
+    rule_sets = {"PSP family": family, "with restricted": bindings}
     loops = {}
-    for outcome, each in pods.items():
-        loops[JSON, outcome] = Loop("loads(text)", loads=orjson.loads, text=orjson.dumps(each))
+    for outcome, pod in pods.items():
+        loops[JSON, outcome] = Loop("loads(text)", loads=orjson.loads, text=orjson.dumps(pod))
+        for name, documents in rule_sets.items():
+            engine = admit.load(documents)
+            if engine.decide(object=pod).allowed is not (outcome == "allowed"):
+                raise SystemExit(f"{name}: the Pod should be {outcome}")
+            loops[name, outcome] = Loop("decide(object=pod)", decide=engine.decide, pod=pod)
+    return _times_of_reading("the PSP family", loops, [*rule_sets], pods)
+
+
+def _pod_security(pods: dict[str, dict[str, Any]]) -> dict[str, list[float]]:
+    """For each version what it takes to deny the Pod and to allow it without host ports, in times of reading it."""
+    loops = {}
+    for outcome, pod in pods.items():
+        loops[JSON, outcome] = Loop("loads(text)", loads=orjson.loads, text=orjson.dumps(pod))
         for version in VERSIONS:
-            if evaluate("restricted", version, each).allowed is not (outcome == "allowed"):
+            if evaluate("restricted", version, pod).allowed is not (outcome == "allowed"):
                 raise SystemExit(f"restricted:{version}: the Pod should be {outcome}")
-            loops[version, outcome] = Loop("evaluate(*given)", evaluate=evaluate, given=("restricted", version, each))
+            loops[version, outcome] = Loop("evaluate(*given)", evaluate=evaluate, given=("restricted", version, pod))
+    return _times_of_reading("restricted", loops, VERSIONS, pods)
+
+
+def _times_of_reading(
+    title: str, loops: dict[tuple[str, str], Loop], names: Iterable[str], outcomes: Iterable[str]
+) -> dict[str, list[float]]:
     times = best(loops)
-    ratios = {version: [times[version, outcome] / times[JSON, outcome] for outcome in pods] for version in VERSIONS}
-    rows = [[version, *ratio] for version, ratio in ratios.items()]
-    show(f"restricted, in times of {JSON}", ["", *pods], rows)
+    ratios = {name: [times[name, outcome] / times[JSON, outcome] for outcome in outcomes] for name in names}
+    rows = [[name, *ratio] for name, ratio in ratios.items()]
+    show(f"{title}, in times of {JSON}", ["", *outcomes], rows)
     return ratios
 
 

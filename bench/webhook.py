@@ -6,7 +6,7 @@ reads the body and answers a constant as long as the real answer; a third one pa
 that any admission server must do. The servers share one core and the generator has another, where there are two; a
 generator that is busy all the time would flatter the slower servers, so its own load is reported.
 
-    python bench/webhook.py [RULES...]      (default: the demo's rules)
+    python bench/webhook.py [RULES...]      (default: the demo's rules; and psp.yaml in a server of its own)
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from measure import ROOT, plot, shared, show, write
 RULES = ROOT / "deploy" / "demo" / "rules"
 COMMAND = Path(sys.executable).with_name("admit")
 ADMIT, EMPTY, PARSING = "admit", "empty application", "parsing application"
+PSP = {"admit, PSP family": [str(Path(__file__).with_name("psp.yaml"))]}
 CONNECTIONS = 16
 REQUESTS = 20_000
 WARM_UP = 2_000
@@ -60,15 +61,16 @@ def main(rules: list[str]) -> None:
     body = orjson.dumps(_review(shared("pod.json")))
     if len(CORES) > 1:
         os.sched_setaffinity(0, CORES[1:])
-    commands = {ADMIT: [str(COMMAND), "serve", *rules, "--host", "127.0.0.1", "--no-tls"]}
+    rule_sets = {ADMIT: rules} if rules else {ADMIT: [str(RULES)]} | PSP
     with ExitStack() as stack:
-        server = stack.enter_context(_server(commands[ADMIT]))
-        answer = _answer(server.port, _request(server.port, body))
-        _expect_allowed(answer)
+        servers = {}
+        for name, files in rule_sets.items():
+            command = [str(COMMAND), "serve", *files, "--host", "127.0.0.1", "--no-tls"]
+            server = servers[name] = stack.enter_context(_server(command))
+            answer = _answer(server.port, _request(server.port, body))
+            _expect_allowed(answer)
         for name, flag in ((EMPTY, "--empty"), (PARSING, "--parsing")):
-            commands[name] = [sys.executable, __file__, flag, str(len(answer))]
-        servers = {ADMIT: server}
-        servers |= {name: stack.enter_context(_server(commands[name])) for name in (EMPTY, PARSING)}
+            servers[name] = stack.enter_context(_server([sys.executable, __file__, flag, str(len(answer))]))
         requests = {name: _request(server.port, body) for name, server in servers.items()}
         for name, server in servers.items():
             _load(server, requests[name], WARM_UP)
@@ -87,7 +89,7 @@ def main(rules: list[str]) -> None:
     rates = {name: r.rate for name, r in best.items()}
     every_rate = {name: [round(r[name].rate) for r in rounds] for name in servers}
     numbers = {"requests_per_second": rates, "of_empty": ratios, "cpu_us": cpu, "every_round": every_rate}
-    write("webhook", {**numbers, "rules": rules})
+    write("webhook", {**numbers, "rules": rule_sets})
     plot("webhook", "One worker, 16 connections", "requests/s", {"": rates})
 
 
@@ -264,4 +266,4 @@ if __name__ == "__main__":
         case ["--empty" | "--parsing" as flag, size, "--port", port]:
             _serve_constant(int(size), int(port), flag == "--parsing")
         case rules:
-            main(rules or [str(RULES)])
+            main(rules)
