@@ -8,10 +8,10 @@ from typing import Any
 
 from admit.cel.ast import Call, Comprehension, Entry, Expr, Ident, ListExpr, Literal, MapExpr, Select, rebuild
 from admit.cel.env import Declarations
-from admit.cel.fold import fold, literal
+from admit.cel.fold import computed, fold, literal
 from admit.cel.types import DYN, Type
 from admit.cel.unparse import unparse
-from admit.rules.names import substitute
+from admit.rules.names import free, substitute
 from admit.source import UNKNOWN
 
 LONGEST_INLINED = 30
@@ -52,17 +52,19 @@ def spelled(node: Expr, loose: bool = False) -> Expr:
 
 
 def _folded(node: Expr, within: Declarations) -> Expr:
-    """The expression with its constant parts computed, and what is asked of nothing."""
+    """The expression with its constant parts computed, loops over constants and what is asked of nothing too."""
     while True:
-        folded = _of_nothing(fold(node, within))
+        folded = _looped(fold(node, within), within)
         if folded == node:
             return folded
         node = folded
 
 
-def _of_nothing(node: Expr) -> Expr:
-    node = rebuild(node, _of_nothing)
+def _looped(node: Expr, within: Declarations) -> Expr:
+    node = rebuild(node, lambda child: _looped(child, within))
     match node:
+        case Comprehension() if not free(node):
+            return computed(node, within)
         case Comprehension("all" | "exists" as macro, Literal(value=list() | dict() as over)) if not over:
             return literal(macro == "all", node.span, node.type)
         case Call("@in", (Ident(), Literal(value=list() | dict() as among))) if not among:

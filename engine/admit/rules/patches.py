@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
-from admit.cel.ast import Call, Comprehension, Entry, Expr, FieldInit, Ident, ListExpr, Literal, MapExpr, Message
+from admit.cel.ast import (
+    Call,
+    Comprehension,
+    Entry,
+    Expr,
+    FieldInit,
+    Ident,
+    ListExpr,
+    Literal,
+    MapExpr,
+    Message,
+    Select,
+)
 from admit.cel.types import STRING, Kind
 from admit.rules.lower import Loop, Write
 from admit.rules.names import free, fresh, substitute
@@ -124,7 +136,7 @@ def _gathered(write: Write) -> Write | None:
         return None
     if not inner:
         return write
-    value, condition = write.value, _all(write.conditions) if write.conditions else None
+    value, condition = write.value, _all(write.conditions)
     for loop in reversed(inner):
         value = Comprehension("map", loop.list, loop.variable, condition, value)
         value, condition = _call("flatten", target=value), None
@@ -179,7 +191,8 @@ def _made(targets: Sequence[Target], roots: Roots) -> Iterator[Expr]:
         while outer and loops[outer - 1].variable not in here:
             outer -= 1
         written = [_written_within(loops[outer:], target.write) for target in under]
-        conditions = (disjunction(*map(_all, written)),) if all(written) else ()
+        some = [condition for each in written if (condition := _all(each)) is not None]
+        conditions = (disjunction(*some),) if len(some) == len(written) else ()
         yield _Making(Target(replace(under[0].write, conditions=conditions), parent)).over(loops[:outer], roots)
 
 
@@ -191,7 +204,7 @@ def _written_within(loops: Sequence[Loop], write: Write) -> list[Expr]:
     if write.action == "add":
         conditions.append(_call("_!=_", write.value, _NONE))
     for loop in reversed(loops):
-        conditions = [Comprehension("exists", loop.list, loop.variable, _all(conditions) if conditions else _TRUE)]
+        conditions = [Comprehension("exists", loop.list, loop.variable, _all(conditions) or _TRUE)]
     return conditions
 
 
@@ -207,7 +220,8 @@ class _Writing:
         if not loops:
             guards, operation = self.operation(roots)
             some = ListExpr((operation,))
-            return _call("_?_:_", _all(guards), some, _NONE) if guards else some
+            condition = _all(guards)
+            return some if condition is None else _call("_?_:_", condition, some, _NONE)
         loop, *inner = loops
         if loop.elements is None or loop.variable not in self.target.needs:
             return self.looped(loop.list, (loop.variable,), [], inner, roots)
@@ -226,7 +240,7 @@ class _Writing:
         self, items: Expr, names: tuple[str, ...], kept: list[Expr], inner: Sequence[Loop], roots: Roots
     ) -> Expr:
         guards, result = ([], self.over(inner, roots)) if inner else self.operation(roots)
-        condition = _all([*kept, *guards]) if kept or guards else None
+        condition = _all([*kept, *guards])
         first, *second = names
         macro = "transformList" if second else "map"
         each = Comprehension(macro, items, first, condition, result, *second)
@@ -306,12 +320,41 @@ def _nested(segments: Sequence[Segment], value: Expr) -> Expr:
     return value
 
 
-def _all(conditions: Iterable[Expr]) -> Expr:
-    """`a ? b : false`: unlike `a && b`, it errs where the first does."""
-    *others, result = conditions
+def _all(conditions: Sequence[Expr]) -> Expr | None:
+    """`a && b`, or `a ? b : false`, which unlike that errs where the first does; None where all is true."""
+    asked = [condition for condition in conditions if condition != _TRUE]
+    if not asked:
+        return None
+    *others, result = asked
     for condition in reversed(others):
-        result = _call("_?_:_", condition, result, _FALSE)
+        if _is_sure(condition):
+            result = _call("_&&_", condition, result)
+        else:
+            result = _call("_?_:_", condition, result, _FALSE)
     return result
+
+
+def _is_sure(condition: Expr) -> bool:
+    """Whether it cannot err, as far as can be seen: what is compared is looked up where it may be missing."""
+    match condition:
+        case Call("!_" | "_&&_" | "_||_", operands):
+            return all(map(_is_sure, operands))
+        case Call("_==_" | "_!=_", (a, b)):
+            return _is_there(a) and _is_there(b)
+        case _:
+            return False
+
+
+def _is_there(value: Expr) -> bool:
+    match value:
+        case Call("orValue", (Literal(),), target):
+            return target is not None and _is_there(target)
+        case Call("_?._", (operand, Literal())):
+            return isinstance(operand, Ident) or _is_there(operand)
+        case Select(Ident("request"), "operation"):
+            return True
+        case _:
+            return isinstance(value, Literal)
 
 
 def _patch(op: str, pointer: Expr, value: Expr) -> Expr:
