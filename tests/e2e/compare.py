@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -63,7 +63,7 @@ class Trial:
         for case in table["cases"]:
             for document in documents(case):
                 self.server.create(document)
-        self._activate()
+        self.activate()
         for each in asked:
             yield from self._difference(each)
 
@@ -182,7 +182,7 @@ class Trial:
         versions = [version["name"] for version in definition["spec"]["versions"]]
         return all(self.server.client.get(f"/apis/{group}/{version}/{plural}").is_success for version in versions)
 
-    def _activate(self) -> None:
+    def activate(self) -> None:
         """Waits until the policies so far are in force: for the last one of either kind, which denies the probe."""
         failing = {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'none', path: '/data'}]"}}
         for spec in ({"validations": [{"expression": "false"}]}, {"mutations": [failing]}):
@@ -223,6 +223,20 @@ def documents(case: Case) -> list[Object]:
             for number, binding in enumerate(bindings)
         ),
     ]
+
+
+def within(documents: Iterable[Mapping[str, Any]], namespace: str) -> list[Object]:
+    """Policies and bindings under a name of their own, and about one namespace."""
+    made: list[Object] = []
+    for document in documents:
+        name = f"{namespace}.{document['metadata']['name']}"
+        spec = {**document["spec"]}
+        if "policyName" in spec:
+            selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+            spec["policyName"] = f"{namespace}.{spec['policyName']}"
+            spec["matchResources"] = {**spec.get("matchResources", {}), "namespaceSelector": selector}
+        made.append({**document, "metadata": {**document["metadata"], "name": name}, "spec": spec})
+    return made
 
 
 def merged(target: Any, patch: Any) -> Any:

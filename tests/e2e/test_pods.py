@@ -7,29 +7,41 @@ in namespaces that ask for something. `admit` is given what was recorded, and th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import cycle
+from functools import partial
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
 import pytest
+import yaml
 
 import admit
 from admit.admission import Decision
+from admit.engine import Engine
+from admit.exporters import export
+from admit.exporters.webhooks import configurations
+from admit.loading import binding_of
 from admit.podsecurity import evaluate
 
+from .compare import Trial, within
 from .pods import pod
 from .recorder import Recorder
 from .server import VERSION, Object, Server, message, namespace, until, warnings
+from .webhook import asking
 
 RANDOM = 1000
 FREE = "free"
 KUBERNETES = VERSION.rpartition(".")[0]
-VERSIONS = [f"v1.{minor}" for minor in (0, 8, 19, 22, 23, 25, 27, 29, 31, 32, 34, 35, 37)]
-"""Those at which some check of Pod Security changes; the last is newer than the server."""
+VERSIONS = [*(f"v1.{minor}" for minor in (0, 8, 19, 22, 23, 25, 27, 29, 31, 32, 34, 35, 37)), "latest"]
+"""Those at which some check of Pod Security changes; v1.37 is newer than the server."""
 
+EXPORTED = ["v1.0", "v1.22", "v1.34", "latest"]
+LEVELS = ["baseline", "restricted"]
+STANDARDS = [*product(VERSIONS, LEVELS)]
 CONFIGURATION = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}
 LABEL = "pod-security.kubernetes.io/"
 
@@ -71,48 +83,96 @@ def test_enough(taken: list[Taken]) -> None:
 
 
 def test_built_in_pod_security(server: Server, taken: list[Taken]) -> None:
-    namespaces = {version: [server.create(each) for each in _labelled(version)] for version in ("latest", *VERSIONS)}
-    every = [place for pair in namespaces.values() for place in pair]
-    engine = admit.load([CONFIGURATION], namespaces=every, kubernetes=KUBERNETES)
+    places = {_place("built-in", *standard): server.create(_labelled("built-in", *standard)) for standard in STANDARDS}
+    engine = admit.load([CONFIGURATION], namespaces=places.values(), kubernetes=KUBERNETES)
+    _compare(server, taken, dict.fromkeys(places, engine))
+    for each, place in _each_somewhere(taken, places):
+        if each.manifest["kind"] == "Pod":
+            assert engine.review(each.within(place)).message == _by_checks(each, places[place]["metadata"]["labels"])
+
+
+def test_webhook(server: Server, taken: list[Taken], tmp_path: Path) -> None:
+    """Of the labels of namespaces `admit serve` knows alone."""
+    places = {_place("webhook", *standard): _labelled("webhook", *standard) for standard in STANDARDS}
+    for place in places:
+        server.create(namespace(place))
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump_all([CONFIGURATION, *places.values()]))
+    engine = admit.load([rules], kubernetes=KUBERNETES)
+    forbidden = {**pod(0), "spec": {**pod(0)["spec"], "hostPID": True}}
+    configure = partial(configurations, engine)
+    version = "--kubernetes", KUBERNETES
+    with asking(server, [rules], tmp_path, configure, lambda: _created(server, forbidden, [*places][-1]), *version):
+        _compare(server, taken, dict.fromkeys(places, engine), f"validate.admit.dev/{LABEL.replace('/', '.')}")
+
+
+def test_exported_policies(server: Server, recorder: Recorder, taken: list[Taken]) -> None:
+    engines = {}
+    for version, level in product(EXPORTED, LEVELS):
+        place = _place("exported", version, level)
+        binding = binding_of(f"pod-security/{level}", {"version": version})
+        engines[place] = admit.load([binding], kubernetes=KUBERNETES)
+        server.create(namespace(place))
+        for document in within(export(engines[place]).documents, place):
+            server.create(document)
+    Trial(server, recorder, {}).activate()
+    _compare(server, taken, engines, "none of these")
+
+
+def _compare(server: Server, taken: list[Taken], engines: Mapping[str, Engine], noted: str = LABEL) -> None:
+    """What is said of the objects in the places, and what engines say of them without a server. `noted`: how the keys
+    of annotations begin there."""
     found, outcomes = [], set()
-    for each, version in zip(taken, cycle(VERSIONS)):
-        for place in (*namespaces["latest"], *namespaces[version]):
-            name = place["metadata"]["name"]
-            answer = _created(server, each.manifest, name)
-            theirs = _theirs(server, answer)
-            requested = engine.review(each.within(name))
-            written = engine.decide(admit.normalise(each.manifest, name))
-            found += [
-                f"{name}: {json.dumps(each.manifest)}\n  api server: {theirs}\n  admit:      {ours}"
-                for ours in (_ours(requested), _ours(written))
-                if ours != theirs
-            ]
-            if each.manifest["kind"] == "Pod":
-                outcomes.add((name, answer.is_success))
-                assert theirs["message"] == _by_checks(each, place["metadata"]["labels"])
-    assert not found, "\n".join(found[:10])
-    assert outcomes == {(place["metadata"]["name"], created) for place in every for created in (False, True)}
+    for each, place in _each_somewhere(taken, engines):
+        answer = _created(server, each.manifest, place)
+        theirs = _theirs(server, answer, noted)
+        requested = engines[place].review(each.within(place))
+        written = engines[place].decide(admit.normalise(each.manifest, place))
+        found += [
+            f"{place}: {json.dumps(each.manifest)}\n  api server: {theirs}\n  admit:      {ours}"
+            for ours in (_ours(requested), _ours(written))
+            if ours != theirs
+        ]
+        if each.manifest["kind"] == "Pod":
+            outcomes.add((place, answer.is_success))
+    assert not found, f"{len(found)} differences\n" + "\n".join(found[:4])
+    assert outcomes == {*product(engines, (False, True))}
+
+
+def _each_somewhere(taken: list[Taken], places: Iterable[str]) -> Iterator[tuple[Taken, str]]:
+    """Each object at both levels of some version."""
+    at = iter(places)
+    pairs = [*zip(at, at, strict=True)]
+    for each, pair in zip(taken, cycle(pairs), strict=False):
+        for place in pair:
+            yield each, place
 
 
 def _by_checks(each: Taken, labels: Object) -> str:
     """What the checks alone have to say of a pod, in the words of the plugin."""
     level, version = labels[f"{LABEL}enforce"], labels[f"{LABEL}enforce-version"]
-    known = f"v{KUBERNETES}" if version in ("latest", VERSIONS[-1]) else version
+    known = f"v{KUBERNETES}" if version in ("latest", "v1.37") else version
     result = evaluate(level, known, each.request["object"])
     violated = f'violates PodSecurity "{level}:{version}"'
     return "" if result.allowed else f'pods "{each.request["name"]}" is forbidden: {violated}: {result.message}'
 
 
-def _theirs(server: Server, answer: httpx.Response) -> Answer:
+def _theirs(server: Server, answer: httpx.Response, noted: str) -> Answer:
     status = {} if answer.is_success else answer.json()
-    annotations = {key: text for key, text in server.audit.annotations(answer).items() if key.startswith(LABEL)}
+    annotations = server.audit.annotations(answer).items()
     return {
-        "message": message(answer),
+        "message": _PREFIX.sub("", message(answer)),
         "code": status.get("code", 200),
         "reason": status.get("reason", ""),
         "warnings": [text for text in warnings(answer) if text.startswith("would violate")],
-        "annotations": annotations,
+        "annotations": {LABEL + key.removeprefix(noted): text for key, text in annotations if key.startswith(noted)},
     }
+
+
+_PREFIX = re.compile(
+    r'admission webhook "\S+" denied the request: '
+    r"|\S+ \S+ is forbidden: ValidatingAdmissionPolicy '\S+' with binding '\S+' denied request: "
+)
 
 
 def _ours(decision: Decision) -> Answer:
@@ -155,10 +215,14 @@ def _deployment(pod: Object) -> Object:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": pod["metadata"]["name"]}, "spec": spec}
 
 
-def _labelled(version: str) -> Iterator[Object]:
-    """Namespaces that enforce a level, and warn of what violates the other one and note it."""
-    for level, other in (("baseline", "restricted"), ("restricted", "baseline")):
-        labels = {}
-        for mode, asked in (("enforce", level), ("warn", other), ("audit", other)):
-            labels |= {LABEL + mode: asked, f"{LABEL}{mode}-version": version}
-        yield namespace(f"{level}-{version.replace('.', '-')}", **labels)
+def _place(how: str, version: str, level: str) -> str:
+    return f"{how}-{level}-{version.replace('.', '-')}"
+
+
+def _labelled(how: str, version: str, level: str) -> Object:
+    """A namespace that enforces a level, and warns of what violates the other one and notes it."""
+    other = "restricted" if level == "baseline" else "baseline"
+    labels = {}
+    for mode, asked in (("enforce", level), ("warn", other), ("audit", other)):
+        labels |= {LABEL + mode: asked, f"{LABEL}{mode}-version": version}
+    return namespace(_place(how, version, level), **labels)

@@ -1,5 +1,5 @@
 // Command apiserver is kube-apiserver with etcd inside the same process: the first argument is etcd's folder,
-// the others are kube-apiserver's own.
+// the others are kube-apiserver's own. As `apiserver check HOST TOKEN CA_FILE` it checks the policies of one that runs.
 package main
 
 import (
@@ -14,7 +14,11 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		log.Fatal("usage: apiserver ETCD_FOLDER [kube-apiserver's flags]")
+		log.Fatal("usage: apiserver ETCD_FOLDER [kube-apiserver's flags], or apiserver check HOST TOKEN CA_FILE")
+	}
+	if os.Args[1] == "check" && len(os.Args) == 5 {
+		check(os.Args[2], os.Args[3], os.Args[4])
+		return
 	}
 	etcd := start(os.Args[1])
 	command := app.NewAPIServerCommand()
