@@ -29,7 +29,7 @@ NEW = Environment(kubernetes="1.37", variables=VARIABLES)
 EXPRESSIONS = (
     *("words.sort()", "ints.sort()", "a.sort()", "words.distinct().sort()", "a.distinct().sort()"),
     *("words.distinct()", "a.distinct()", "lists.distinct()", "[a, a].distinct()", "words.map(l, l + l).distinct()"),
-    *("lists.flatten()", "a.flatten()", "a.flatten(1)", "lists.map(l, l.distinct()).flatten().sort()"),
+    *("lists.flatten()", "a.flatten()", "a.flatten(1)", "a.flatten(2)", "lists.map(l, l.distinct()).flatten().sort()"),
     *("ints.slice(1, 2)", "ints.slice(size(ints) - 1, 2)", "a.slice(0, 3)", "a.reverse()", "ints.first()", "a.last()"),
     *("lists.range(size(ints))", "optional.unwrap(ints.map(l, optional.of(l)))", "[a.?b].unwrapOpt()"),
     *("a.includes(1)", "words.includes('a')", "a.includes(a)"),
@@ -72,7 +72,7 @@ def test_what_is_not_too_new_stays() -> None:
         ("map.transformMap(k, v, v + 1)", 32, "1.33"),
         ("semver('1.2.3').major()", 33, "1.34"),
         ("a.sortBy(x, x.y)", 34, "1.35"),
-        ("lists.flatten(2)", 34, "1.35"),
+        ("lists.flatten(size(a))", 34, "1.35"),
         ("[quantity('1')].distinct()", 34, "1.35"),
         ("ints.slice(0, a)", 34, "1.35"),
         ("a.`b-c`", 37, "1.38"),

@@ -110,12 +110,19 @@ def _sorted(node: Call) -> Expr:
 
 def _flattened(node: Call) -> Expr:
     items, *depth = node.operands
-    if depth and depth != [Literal("int", 1)]:
-        raise TooNew("flatten of more than one level", SINCE + 1)
+    match depth:
+        case []:
+            levels = 1
+        case [Literal("int", int(levels))] if levels > 0:
+            pass
+        case _:
+            raise TooNew("flatten of so many levels as the request says", SINCE + 1)
+    flat, of_lists = items, _element(items).kind is Kind.LIST
     given = _given(items)
-    if _element(items).kind is not Kind.LIST:
-        given = _filled(_AS_LISTS, given=given)
-    return _filled(_FLATTENED, given=given)
+    for _ in range(levels):
+        flat = _filled(_FLATTENED, given=given if of_lists else _filled(_AS_LISTS, given=given))
+        given, of_lists = ListExpr((flat,)), False
+    return flat
 
 
 def _sliced(node: Call) -> Expr:
