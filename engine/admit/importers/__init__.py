@@ -3,4 +3,7 @@
 | module | what it is |
 | --- | --- |
 | modules | the names of Kubewarden's modules |
+| cel_policy | the one of its policies whose settings are rules |
+| kubewarden | its documents, and policies.yml of its policy-server |
+| psp | PodSecurityPolicy objects |
 """

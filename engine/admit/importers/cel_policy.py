@@ -185,7 +185,7 @@ class _Reader:
     def param_ref(self, value: Any, place: Place) -> model.ParamRef | None:
         fields = self.fields(value, place, ("name", "namespace", "selector", "parameterNotFoundAction"))
         name, namespace = (str(fields.get(each, ("",))[0]) for each in ("name", "namespace"))
-        action = fields.get("parameterNotFoundAction", ("",))[0]
+        action: Any = fields.get("parameterNotFoundAction", ("",))[0]
         if not name and "selector" not in fields:
             self.fault("paramRef must have either Name or Selector specified", place)
         elif name and "selector" in fields:

@@ -15,9 +15,11 @@ from admit.cel.env import admission
 from admit.cel.parse import RESERVED
 from admit.cel.types import BOOL
 from admit.errors import CompileError, Fault, UsageError
+from admit.importers import cel_policy
 from admit.importers.modules import bundled
 from admit.rules import model
 from admit.rules.fields import MATCH_CONDITIONS, SUBDOMAIN, match_resources, selector
+from admit.rules.load import content
 from admit.rules.lower import Bound, Lowered, lower
 from admit.rules.read import INVALID, Reader, near
 from admit.rules.shapes import (
@@ -50,6 +52,8 @@ Read = Sequence[model.Policy | model.Binding]
 def read(document: Document, faults: list[Fault]) -> Read | None:
     """What a document puts in force; None for one that is not Kubewarden's. Its faults are added to those given."""
     match document.value:
+        case {"apiVersion": "admit.dev/v1", "kind": "PolicyBinding", "spec": {"policyName": cel_policy.NAME}}:
+            return _cel_binding(document, faults)
         case {"apiVersion": str(version), "kind": str(kind)}:
             if version.partition("/")[0] != GROUP:
                 return None
@@ -100,6 +104,18 @@ def _checked(condition: model.MatchCondition, kubernetes: str, faults: list[Faul
         faults += [Fault(issue.message, issue.span) for issue in error.issues]
         checked = replace(condition.expression, type=BOOL)
     return replace(condition, expression=checked)
+
+
+def _cel_binding(document: Document, faults: list[Fault]) -> Read:
+    """What a PolicyBinding of ours for cel-policy puts in force."""
+    binding = content(document, faults)
+    if not isinstance(binding, model.Binding):
+        return ()
+    made = cel_policy.made(binding.name, binding.settings, document, ("spec", "settings"), faults)
+    if made is None:
+        return ()
+    named = model.Reference(made.policy.name, span=binding.policy.span)
+    return made.policy, replace(binding, policy=named, settings={}, param_ref=made.param_ref or binding.param_ref)
 
 
 def _is_policies_file(entries: dict[str, Any]) -> bool:
@@ -247,9 +263,16 @@ class _Reader:
         if expression is not None:
             written = {key: (each, (*place, "policies", key)) for key, each in spec["policies"].items()}
             self._check_group(expression, spec["policies"], place)
-        found = tuple(filter(None, (self._member(key, *each) for key, each in written.items())))
+        made: list[cel_policy.Made] = []
+        owners = {key: f"{name}/{key}" if key else name for key in written}
+        members = (self._member(key, *each, owners[key], made) for key, each in written.items())
+        found = tuple(member for member in members if member is not None)
+        param_ref = next((each.param_ref for each in made if each.param_ref is not None), None)
+        if param_ref is not None and expression is not None:
+            self.faults.append(Fault("a member of a group can have no parameters", param_ref.span))
         if any(not fault.warning for fault in self.faults[before:]):
             return
+        yield from (each.policy for each in made)
         span = self.document.span(("metadata", "name")) if place == ("spec",) else self.document.span(place, key=True)
         reference = found[0].policy
         if expression is not None:
@@ -271,11 +294,15 @@ class _Reader:
             {} if expression is not None else found[0].settings,
             ("Audit",) if spec.get("mode") == "monitor" else ("Deny",),
             limits,
+            param_ref=param_ref,
             kubewarden=terms,
             span=span,
         )
 
-    def _member(self, name: str, spec: dict[str, Any], place: tuple[str | int, ...]) -> model.Member | None:
+    def _member(
+        self, name: str, spec: dict[str, Any], place: tuple[str | int, ...], owner: str, made: list[cel_policy.Made]
+    ) -> model.Member | None:
+        """A member; a policy that its settings are is added to those made."""
         written = "url" if "url" in self._at(place) else "module"
         span = self.document.span((*place, written))
         if spec.get("context_aware_resources"):
@@ -287,7 +314,14 @@ class _Reader:
         except UsageError as error:
             self.faults.append(Fault(str(error), span))
             return None
-        return model.Member(name, policy, spec.get("settings", {}), (*place, "settings"), span=span)
+        settings, at = spec.get("settings", {}), (*place, "settings")
+        if policy.name == cel_policy.NAME:
+            own = cel_policy.made(owner, settings, self.document, at, self.faults, lenient=True)
+            if own is None:
+                return None
+            made.append(own)
+            policy, settings = replace(policy, name=own.policy.name), {}
+        return model.Member(name, policy, settings, at, span=span)
 
     def _check_seconds(self, value: Any, place: tuple[str | int, ...]) -> None:
         if value is not None and (type(value) is not int or not 1 <= value <= 30):

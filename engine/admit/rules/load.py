@@ -40,8 +40,37 @@ def load(
 def read_policy(document: Document, name: str) -> tuple[Policy | None, list[Fault]]:
     """The policy of a document, under the name that it has in the library; None if it is not sound."""
     faults: list[Fault] = []
-    policy = _content(document, faults)
+    policy = content(document, faults)
     return (replace(policy, name=name) if isinstance(policy, Policy) and not faults else None), faults
+
+
+def content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapping[str, Any] | None:
+    """What a document holds; None where its faults leave nothing of use."""
+    value = document.value
+    if not isinstance(value, dict) or not all(isinstance(value.get(key), str) for key in ("apiVersion", "kind")):
+        faults.append(Fault("expected an object with apiVersion and kind", document.span()))
+        return None
+    group, kind = value["apiVersion"].partition("/")[0], value["kind"]
+    if group == upstream.GROUP and kind in upstream.KINDS:
+        return upstream.read(document, faults)
+    if group != API_VERSION.partition("/")[0]:
+        return value
+    if kind not in DOCUMENTS:
+        said = f"unknown kind {kind!r}{near(kind, DOCUMENTS) or ', expected ' + ' or '.join(DOCUMENTS)}"
+        faults.append(Fault(said, document.span(("kind",))))
+        return None
+    written = Reader(document, faults).read(DOCUMENTS[kind], value, ())
+    if written is INVALID or "name" not in written["metadata"]:
+        return None
+    name, span = written["metadata"]["name"], document.span(("metadata", "name"))
+    if kind == "PolicyBinding":
+        spec = written["spec"]
+        binding = Binding(name, spec.pop("policy_name"), **spec, span=span)
+        faults += binding_faults(binding, document)
+        return binding
+    policy = _policy(name, written["spec"], document)
+    faults += policy_faults(policy, document)
+    return policy
 
 
 @dataclass
@@ -64,10 +93,10 @@ class _Contents:
             return
         contents = self.importer(document, faults)
         if contents is None:
-            self._take(_content(document, faults), document, faults)
+            self._take(content(document, faults), document, faults)
         else:
-            for content in contents:  # sound, whatever else is wrong
-                self._take(content, document, [])
+            for each in contents:  # sound, whatever else is wrong
+                self._take(each, document, [])
         self.faults += faults
 
     def _take(
@@ -187,35 +216,6 @@ class _Contents:
             found.append(replace(each, settings=settings))
         settings = found[0].settings if terms.expression is None else {}
         return replace(binding, settings=settings, kubewarden=replace(terms, members=tuple(found)))
-
-
-def _content(document: Document, faults: list[Fault]) -> Policy | Binding | Mapping[str, Any] | None:
-    """What a document holds; None where its faults leave nothing of use."""
-    value = document.value
-    if not isinstance(value, dict) or not all(isinstance(value.get(key), str) for key in ("apiVersion", "kind")):
-        faults.append(Fault("expected an object with apiVersion and kind", document.span()))
-        return None
-    group, kind = value["apiVersion"].partition("/")[0], value["kind"]
-    if group == upstream.GROUP and kind in upstream.KINDS:
-        return upstream.read(document, faults)
-    if group != API_VERSION.partition("/")[0]:
-        return value
-    if kind not in DOCUMENTS:
-        said = f"unknown kind {kind!r}{near(kind, DOCUMENTS) or ', expected ' + ' or '.join(DOCUMENTS)}"
-        faults.append(Fault(said, document.span(("kind",))))
-        return None
-    written = Reader(document, faults).read(DOCUMENTS[kind], value, ())
-    if written is INVALID or "name" not in written["metadata"]:
-        return None
-    name, span = written["metadata"]["name"], document.span(("metadata", "name"))
-    if kind == "PolicyBinding":
-        spec = written["spec"]
-        binding = Binding(name, spec.pop("policy_name"), **spec, span=span)
-        faults += binding_faults(binding, document)
-        return binding
-    policy = _policy(name, written["spec"], document)
-    faults += policy_faults(policy, document)
-    return policy
 
 
 def _group(document: Document) -> str:
