@@ -19,6 +19,7 @@ from admit.kubernetes.typecheck import warnings
 RULE_SETS = yaml.safe_load(
     (Path(__file__).parent / "validating.yaml").read_text()
 )  # with merge keys that our reader refuses
+OPTIONS = ("split", "accept_expiring", "params")
 DENIED = re.compile("ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
 
 
@@ -32,7 +33,7 @@ def engine_of(case: Mapping[str, Any]) -> Engine:
 
 
 def exported_of(case: Mapping[str, Any], engine: Engine) -> Exported:
-    return export(engine, split=case.get("split", False), accept_expiring=case.get("accept_expiring", False))
+    return export(engine, **{option: case[option] for option in OPTIONS if option in case})
 
 
 def decided(engine: Engine, request: Mapping[str, Any]) -> Decision:

@@ -44,6 +44,10 @@ def exporting(command: Callable[..., None]) -> Callable[..., None]:
 @command.command("vap")
 @exporting
 @click.option("--split", is_flag=True, help="A policy for each, also where several could be one.")
+@click.option(
+    "--params", type=click.Choice(["configmap", "crd"]), help="Settings that the policy reads in the cluster."
+)
+@click.option("--params-namespace", metavar="NAME", default="default", show_default=True, help="That of ConfigMaps.")
 @click.pass_context
 def vap(ctx: click.Context, /, **given: Any) -> None:
     """ValidatingAdmissionPolicies and their bindings.

@@ -12,7 +12,8 @@ from admit.cel.env import NEWEST, admission
 from admit.engine import Engine
 from admit.exporters.constants import inlined
 from admit.exporters.documents import about, binding, distinct_name, document, object_name
-from admit.exporters.model import Note, Refusal
+from admit.exporters.model import Note, Parameters, Refusal
+from admit.exporters.parameters import parametrised
 from admit.exporters.parts import Part, part_of
 from admit.exporters.text import Unwritable
 from admit.exporters.validating import Body, Profile
@@ -61,20 +62,40 @@ class Packing:
     kubernetes: str
     split: bool = False
     accept_expiring: bool = False
+    params: Parameters | None = None
+    namespace: str = "default"
     refused: list[Refusal] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
     def documents(self, bounds: Sequence[Bound]) -> list[dict[str, Any]]:
         """Each policy before its bindings, in the order of the first binding that is in it."""
         groups: dict[Hashable, list[Share]] = {}
+        parameters: list[dict[str, Any]] = []
         for bound in bounds:
             if bound.binding.policy.kind == POLICY:
                 groups[bound.binding.key] = [Share(bound, Profile(()))]
             elif bound.binding.policy.kind == "Policy" and self._is_timeless(bound) and self._is_on_its_own(bound):
+                bound, objects = self._parametrised(bound)
+                parameters += objects
                 for key, share in self._shares(bound):
                     groups.setdefault(key, []).append(share)
         drafts = [draft for group in groups.values() for draft in self._drafts(group)]
-        return [document for draft, document in self._written(drafts) if self._is_accepted(draft, document)]
+        written = [document for draft, document in self._written(drafts) if self._is_accepted(draft, document)]
+        return [*(each for i, each in enumerate(parameters) if each not in parameters[:i]), *written]
+
+    def _parametrised(self, bound: Bound) -> tuple[Bound, list[dict[str, Any]]]:
+        """The binding, and the documents of what its policy reads in the cluster."""
+        if self.params is None or bound.binding.policy.key not in self._policies:
+            return bound, []
+        try:
+            return parametrised(bound, self._policies[bound.binding.policy.key], self.params, self.namespace)
+        except Unwritable as error:
+            self.refused.append(Refusal(bound.binding.policy.name, "", str(error)))
+            return replace(bound, members=()), []
+
+    @property
+    def _policies(self) -> dict[str, model.Policy]:
+        return {policy.key: policy for policy in self.engine.policies}
 
     @property
     def _version(self) -> str:
@@ -196,7 +217,6 @@ class Packing:
             yield draft, binding(draft.bound.binding, bound_as, name, BINDING, {}, self._version)
 
     def _annotations(self, draft: Draft) -> dict[str, str]:
-        named = {policy.key: policy for policy in self.engine.policies}
         of = draft.bound.binding
         expiring = [
             f"{each.name}: {each.expires}"
@@ -206,7 +226,7 @@ class Packing:
         ]
         if len(draft.shares) > 1:
             return {"policies": ", ".join(draft.policies), "expires": ", ".join(expiring)}
-        return {"policy": of.policy.name, **about(named[of.policy.key]), "expires": ", ".join(expiring)}
+        return {"policy": of.policy.name, **about(self._policies[of.policy.key]), "expires": ", ".join(expiring)}
 
 
 def _saying(part: Part, of: model.Binding) -> Part:
