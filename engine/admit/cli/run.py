@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,14 @@ import click
 import orjson
 
 from admit.admission import Decision
-from admit.cli.files import content_of, json_in, request_in, values_of
+from admit.cli.files import json_in, request_in
 from admit.cli.kwctl import as_kwctl
+from admit.cli.manifests import admitted, manifests_in
 from admit.cli.output import OUTPUT, Form, show_data
 from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_pod_security, with_settings
 from admit.engine import Engine
 from admit.engine.tally import AUDIT_KEY
 from admit.errors import RequestError, UsageError
-from admit.kubernetes.decode import problems
-from admit.kubernetes.normalise import normalise
-from admit.loading import files_of
 
 
 @click.command("run")
@@ -61,7 +59,7 @@ def command(
         raise UsageError("either a request (-r) or manifests (-f) are needed")
     if raw and request is None:
         raise UsageError("--raw is about a request (-r), not about manifests")
-    items = list(_manifests(manifests))
+    items = list(manifests_in(manifests))
     settings = settings_from(settings_json, settings_path)
     namespaces = [item for _, item in items if _is_namespace(item)]
     engine = engine_of(
@@ -91,14 +89,6 @@ def _answer(engine: Engine, file: str, raw: bool) -> Decision:
     return engine.raw({"request": json_in(file)}, engine.bindings[0])
 
 
-def _manifests(paths: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """All manifests, each with the name of its file."""
-    for path in paths:
-        for file in [path] if path == "-" else files_of(Path(path)):
-            for item in _items(values_of(content_of(file), str(file))):
-                yield str(file), item
-
-
 def _is_namespace(item: Any) -> bool:
     match item:
         case {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": str()}}:
@@ -110,28 +100,9 @@ def _is_namespace(item: Any) -> bool:
 def _decisions(engine: Engine, manifests: Iterable[tuple[str, Any]], as_is: bool) -> Iterator[Decision]:
     for file, item in manifests:
         try:
-            yield engine.decide(item if as_is else _admitted(item, file))
+            yield engine.decide(item if as_is else admitted(item, file))
         except RequestError as error:
             raise RequestError(f"{file}: {error}") from None
-
-
-def _admitted(item: Any, file: str) -> Any:
-    """The object as admission sees it; what of it an API server would not read, is a warning."""
-    admitted = normalise(item)
-    for problem in problems(item):
-        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {file}: {problem}", err=True)
-    return admitted
-
-
-def _items(values: Iterable[Any]) -> Iterator[Any]:
-    """Manifests, those of a List one by one."""
-    for value in values:
-        match value:
-            case {"kind": str(kind), "items": [*items]} if kind.endswith("List"):
-                inherited = {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
-                yield from _items({**inherited, **item} if isinstance(item, dict) else item for item in items)
-            case _:
-                yield value
 
 
 def _response(decision: Decision) -> dict[str, Any]:
