@@ -87,9 +87,10 @@ def _under(
     prefix: str,
     conditions: tuple[model.MatchCondition, ...],
 ) -> Lowered:
+    policy = replace(lowered.policy, failure_policy="Ignore") if terms.failure_policy == "Ignore" else lowered.policy
     return replace(
         lowered,
-        policy=replace(lowered.policy, failure_policy=terms.failure_policy),
+        policy=policy,
         binding=binding,
         prefix=prefix,
         match_conditions=(*lowered.match_conditions, *conditions),
