@@ -189,6 +189,11 @@ Object{
   }
 }
 
+Object{
+  spec: aaaaaaaaaaaaaaaaaaaaa +
+    bbbbbbbbb
+}
+
 max(
   aaaaaaaaaa.bbbbbbbbbbbbbbbbbbbbb,
   c

@@ -210,7 +210,8 @@ def _after(target: Expr, opening: str, args: Sequence[Expr], width: int) -> list
 def _led(lead: str, node: Expr, width: int) -> list[str]:
     """The lines of an item of something enclosed, behind what leads to it."""
     first, *rest = _lines(node, 0, width - len(_INDENT) - len(lead))
-    return [lead + first, *rest]
+    goes_on = _INDENT if lead and isinstance(node, Call) and _RANKS.get(node.function, _MEMBER) < _MEMBER else ""
+    return [lead + first, *(goes_on + line for line in rest)]
 
 
 def _enclosed(opening: str, items: list[list[str]], closing: str) -> list[str]:
