@@ -193,7 +193,9 @@ def _operands(node: Call, width: int) -> list[str]:
             operands.append((each, of))
     end = f" {operator} {_text(*operands[-1])}"
     if len(operands) == 2 and len(end) < _SHORT:
-        return _ended(_lines(*operands[0], width - len(end)), end)
+        above = _ended(_lines(*operands[0], width - len(end)), end)
+        if len(above[-1]) <= width:
+            return above
     written = [_lines(each, of, width - len(operator) - 1) for each, of in operands]
     return [line for lines in written[:-1] for line in _ended(lines, f" {operator}")] + written[-1]
 
