@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Node
@@ -45,10 +45,45 @@ EXEMPT = frozenset(
 def build(bounds: Iterable[Bound], route: Route, within: Declarations, known: Equivalents = ()) -> Plan:
     """The plan of a route, of those bindings that a request of it can concern, also in an equivalent form."""
     groups = tuple(group for bound in bounds if (group := _group(bound, route, within, known)) is not None)
-    settled = [(group.bound.binding, step) for group in groups if group.settled for step in group.steps]
-    idle = tuple(step.idle for binding, step in settled if binding.mutates and step.idle is not None)
-    tried = (step.idle for binding, step in settled if binding.tries and step.idle is not None)
-    return Plan(route, groups, idle, (*tried, *(step.holds for _, step in settled)))
+    settled = [group for group in groups if group.settled]
+    writing = (step for group in settled if group.bound.binding.mutates for step in group.steps)
+    idle = tuple(step.idle for step in writing if step.idle is not None)
+    return Plan(route, groups, idle, tuple(condition for group in settled for condition in _conditions(group)))
+
+
+def _conditions(group: Group) -> Iterator[Expr]:
+    """Where these hold, the group has nothing to say; its mutations are counted in, where they are only tried."""
+    terms = group.bound.binding.kubewarden
+    if terms is not None and terms.expression is not None:
+        yield _of_members(terms.expression, group.steps)
+        return
+    for step in group.steps:
+        if step.idle is not None and group.bound.binding.tries:
+            yield step.idle
+        yield step.holds
+
+
+def _of_members(node: Expr, steps: tuple[Step, ...]) -> Expr:
+    """A monotone expression over the members of a Kubewarden group, of what each has to hold."""
+    match node:
+        case Call("_&&_" | "_||_", (left, right)):
+            return replace(node, args=(_of_members(left, steps), _of_members(right, steps)), type=BOOL)
+        case Call(name, (), None):
+            own = [step for step in steps if step.lowered.prefix == f"{name}/"]
+            return conjunction(part for step in own for part in (step.idle, step.holds) if part is not None)
+        case _:
+            return replace(node, type=BOOL)
+
+
+def _is_monotone(node: Expr) -> bool:
+    """Whether it stays true where more of its members are."""
+    match node:
+        case Call("_&&_" | "_||_", (left, right)):
+            return _is_monotone(left) and _is_monotone(right)
+        case Call(_, (), None) | Literal():
+            return True
+        case _:
+            return False
 
 
 def _group(bound: Bound, route: Route, within: Declarations, known: Equivalents) -> Group | None:
@@ -67,8 +102,9 @@ def _group(bound: Bound, route: Route, within: Declarations, known: Equivalents)
         match is None or (may_match(match, route) and is_settled(match, route)) for match in (limits, *constraints)
     )
     told = any(step.lowered.policy.param_kind or step.lowered.audit_annotations for step in steps)
-    grouped = bound.binding.kubewarden is not None and bound.binding.kubewarden.expression is not None
-    return Group(bound, steps, settled and not told and not grouped)
+    terms = bound.binding.kubewarden
+    telling = terms is None or terms.expression is None or _is_monotone(terms.expression)
+    return Group(bound, steps, settled and not told and telling)
 
 
 def workload_of(route: Route) -> Workload | None:
