@@ -16,10 +16,10 @@ from admit.engine import Engine
 from admit.exporters import Exported, export
 from admit.kubernetes.typecheck import warnings
 
-RULE_SETS = yaml.safe_load(
-    (Path(__file__).parent / "validating.yaml").read_text()
-)  # with merge keys that our reader refuses
-OPTIONS = ("split", "accept_expiring", "params")
+CASES = yaml.safe_load((Path(__file__).parent / "validating.yaml").read_text())  # our reader has no overrides
+RULE_SETS = [case for case in CASES if "refused" not in case]
+REFUSED = [case for case in CASES if "refused" in case]
+OPTIONS = ("split", "accept_expiring", "params", "kubernetes")
 DENIED = re.compile("ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
 
 
@@ -32,8 +32,12 @@ def engine_of(case: Mapping[str, Any]) -> Engine:
     )
 
 
-def exported_of(case: Mapping[str, Any], engine: Engine) -> Exported:
-    return export(engine, **{option: case[option] for option in OPTIONS if option in case})
+def exported_of(case: Mapping[str, Any], engine: Engine, partial: bool = False) -> Exported:
+    return export(engine, partial=partial, **{option: case[option] for option in OPTIONS if option in case})
+
+
+def policies_of(exported: Exported) -> list[Mapping[str, Any]]:
+    return [each for each in exported.documents if each["kind"] == "ValidatingAdmissionPolicy"]
 
 
 def decided(engine: Engine, request: Mapping[str, Any]) -> Decision:
@@ -69,8 +73,18 @@ def test_export(case: Mapping[str, Any]) -> None:
     verdicts = [told(decided(engine, request)) for request in case["requests"]]
     assert {allowed for allowed, *_ in verdicts} == {True, False}
     assert [told(decided(again, request)) for request in case["requests"]] == verdicts
-    policies = [d["metadata"]["name"] for d in exported.documents if d["kind"] == "ValidatingAdmissionPolicy"]
+    policies = [each["metadata"]["name"] for each in policies_of(exported)]
     assert policies == case.get("policies exported", policies)
-    assert [warnings(d, engine.schemas) for d in exported.documents if d["metadata"]["name"] in policies] == [
-        [] for _ in exported.documents if _["metadata"]["name"] in policies
-    ]
+    assert not [warning for each in policies_of(exported) for warning in warnings(each, engine.schemas)]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case["name"])
+def test_refused(case: Mapping[str, Any]) -> None:
+    engine = engine_of(case)
+    exported = exported_of(case, engine)
+    assert len(exported.refused) == len(case["refused"])
+    assert all(str(each).startswith(text) for each, text in zip(exported.refused, case["refused"], strict=True))
+    assert exported.documents == ()
+    rest = exported_of(case, engine, partial=True)
+    assert [each["metadata"]["name"] for each in policies_of(rest)] == case["partial"]
+    admit.load(map(dict, rest.documents))

@@ -48,8 +48,9 @@ class Writer:
         if checked.type != node.type:  # what mentions it was written for the type that it had
             with suppress(Unwritable):
                 checked = self._checked(node, scope, node.type)
+        text = self._rewritten(checked)
         self.types[name] = checked.type or DYN
-        return self._rewritten(checked)
+        return text
 
     def verdict(self, node: Expr) -> str:
         return self._written(node, self._scope(self.types), BOOL)
@@ -61,8 +62,9 @@ class Writer:
         return self._written(node, self._scope(self.types), (STRING, NULL))
 
     def mutation(self, kind: PatchKind, node: Expr) -> str:
-        scope = self._scope(self.types)
-        within = replace(scope, patches=True, functions=functions(scope.kubernetes, patches=True))
+        """Its patches may be made by what the version lacks: it is rewritten for that."""
+        scope = admission(f"1.{NEWEST}", params=self.params, variables=self.types, authorizer=True)
+        within = replace(scope, patches=True, functions=functions(NEWEST, patches=True))
         return self._written(node, within, PATCHED[kind])
 
     def _scope(self, variables: dict[str, Type] | None) -> Declarations:

@@ -260,7 +260,8 @@ class Body:
         for rule in rules:
             nodes = [node for node in (rule.expression, rule.said) if node is not None]
             try:
-                for name in sorted(reachable(nodes, self.variables) & broken.keys()):
+                used = reachable(nodes, self.variables)
+                for name in (name for name in broken if name in used):
                     raise broken[name]
                 written.append(write(rule))
             except Unwritable as error:
