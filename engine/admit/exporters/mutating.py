@@ -1,4 +1,4 @@
-"""What policies mutate, as MutatingAdmissionPolicies: of each policy under a binding one, and one for subresources."""
+"""What policies mutate, as MutatingAdmissionPolicies: one for each policy under a binding, and for a subresource."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Mutating:
 
     def documents(self, bounds: Sequence[Bound]) -> list[dict[str, Any]]:
         """Each policy before its bindings."""
-        drafts = [draft for bound in bounds for draft in self._drafts(bound)]
         try:
             version = api_version(POLICY, self.kubernetes)
         except TooNew as error:
-            self.refused += (Refusal(draft.policy.name, "", str(error), error.since) for draft in drafts)
+            changing = {each.policy.name for bound in bounds for each in bound.members if each.mutations}
+            self.refused += (Refusal(name, "mutations", str(error), error.since) for name in sorted(changing))
             return []
-        return [*_written(drafts, version)]
+        return [*_written([draft for bound in bounds for draft in self._drafts(bound)], version)]
 
     def _drafts(self, bound: Bound) -> Iterator[Draft]:
         of = bound.binding

@@ -79,8 +79,8 @@ def _unrolled(write: Write, within: Declarations) -> Iterator[Write]:
 def _constants(loop: Loop) -> list[Any] | None:
     """The constants that a loop runs over, if they are few."""
     match loop:
-        case Loop(list=Literal(value=list(items)), elements=None) if len(items) <= MOST_UNROLLED:
-            return items
+        case Loop(list=Literal(value=list() | dict() as items), elements=None) if len(items) <= MOST_UNROLLED:
+            return [*items]
         case _:
             return None
 

@@ -96,7 +96,7 @@ class Target(NamedTuple):
         root, segments = self.path.root, self.path.segments
         if self.write.action == "remove":
             return []
-        first = 1 + max((i for i, s in enumerate(segments) if isinstance(s, Literal) and s.kind == "int"), default=0)
+        first = max((i + 2 for i, s in enumerate(segments) if isinstance(s, Literal) and s.kind == "int"), default=1)
         above = [Path(root, segments[:end]) for end in range(first, len(segments))]
         return [parent for parent in above if parent != _METADATA]
 
@@ -204,7 +204,9 @@ def _written_within(loops: Sequence[Loop], write: Write) -> list[Expr]:
     if write.action == "add":
         conditions.append(_call("_!=_", write.value, _NONE))
     for loop in reversed(loops):
-        conditions = [Comprehension("exists", loop.list, loop.variable, _all(conditions) or _TRUE)]
+        condition = _all(conditions)
+        some = _call("_>_", _call("size", target=loop.list), Literal("int", 0))
+        conditions = [Comprehension("exists", loop.list, loop.variable, condition) if condition is not None else some]
     return conditions
 
 
@@ -368,6 +370,8 @@ def _sum(terms: list[Expr]) -> Expr:
         match first, each:
             case ListExpr(some), ListExpr(others):
                 first = ListExpr((*some, *others))
+            case Call("_+_", (before, ListExpr(some))), ListExpr(others):
+                first = _call("_+_", before, ListExpr((*some, *others)))
             case _:
                 first = _call("_+_", first, each)
     return first
