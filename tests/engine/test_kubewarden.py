@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,3 +90,27 @@ def test_a_binding_of_another_kind_may_have_the_name() -> None:
     ]
     decision = admit.load([POLICIES, *upstream]).decide(POD, binding="protects")
     assert decision.message == "Privileged container is not allowed"
+
+
+GROUP = {"a": {"module": "pod-privileged"}, "b": {"module": "safe-labels", "settings": {"mandatory_labels": ["team"]}}}
+GLANCES = [
+    ({"module": "pod-privileged"}, True),
+    (
+        {"module": "capabilities-psp", "allowedToMutate": True, "settings": {"required_drop_capabilities": ["KILL"]}},
+        False,
+    ),
+    ({"policies": GROUP, "expression": "a() || b()", "message": "not so"}, True),
+    ({"policies": GROUP, "expression": "a() && (b() || true)", "message": "not so"}, True),
+    ({"policies": GROUP, "expression": "a() && !b()", "message": "not so"}, False),
+]
+
+
+@pytest.mark.parametrize("entry, seen", GLANCES)
+def test_a_glance_is_enough_for_what_has_nothing_to_say(entry: dict[str, Any], seen: bool) -> None:
+    engine = admit.load([{"id": entry}])
+    plain = {**POD, "spec": {"containers": [{"name": "web"}]}}
+    request = {**from_manifest(plain).raw, "uid": "7"}
+    review = orjson.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+    for route, binding in (("validate", "id"), ("audit", "id"), ("mutate", None)):
+        assert engine.review(review, route, binding).allowed
+        assert (engine.glance(review, route=route, binding=binding) == "7") is seen

@@ -94,7 +94,7 @@ class _Reader:
         for key, inner in value.items():
             name = folded.get(key.casefold())
             if name is None:
-                said = f"unknown setting{near(key, names)}" + (": it is passed over" if self.lenient else "")
+                said = f"unknown setting{near(key, names)}" + ("; it is passed over" if self.lenient else "")
                 span = self.document.span((*place, key), key=True)
                 self.faults.append(Fault(f"{self.shown((*place, key))}{said}", span, warning=self.lenient))
             elif inner is not None:

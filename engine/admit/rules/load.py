@@ -12,7 +12,7 @@ from admit.rules.fields import API_VERSION, DOCUMENTS
 from admit.rules.model import Binding, Policy, Reference, RuleSet
 from admit.rules.profiles import members, settings_of
 from admit.rules.read import INVALID, Reader, near
-from admit.rules.schema import shown_path, unknown, validate, without
+from admit.rules.schema import unknown, validate, without
 from admit.rules.sense import binding_faults, exception_faults, policy_faults
 from admit.rules.yaml import Document, listed
 
@@ -209,10 +209,10 @@ class _Contents:
         found = []
         for each in terms.members:
             policy, settings = self._find(each.policy), each.settings
-            for path in () if policy is None else unknown(policy.settings, settings):
-                said = f"unknown setting {shown_path(path)}: it is passed over, as by Kubewarden"
-                self.faults.append(Fault(said, document.span((*each.place, *path), key=True), warning=True))
-                settings = without(settings, path)
+            for problem in () if policy is None else unknown(policy.settings, settings):
+                span = document.span((*each.place, *problem.path), key=True)
+                self.faults.append(Fault(f"{problem}; it is passed over, as by Kubewarden", span, warning=True))
+                settings = without(settings, problem.path)
             found.append(replace(each, settings=settings))
         settings = found[0].settings if terms.expression is None else {}
         return replace(binding, settings=settings, kubewarden=replace(terms, members=tuple(found)))

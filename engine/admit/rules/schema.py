@@ -75,6 +75,8 @@ def with_defaults(schema: Schema, value: Any) -> Any:
     """Any value with the schema's defaults."""
     if isinstance(value, list) and schema.items is not None:
         return [with_defaults(schema.items, item) for item in value]
+    if type(value) is float and schema.keywords.get("format") == "quantity":
+        return repr(value)  # as Kubernetes reads a quantity that is a number
     if not isinstance(value, dict):
         return value
     whole = dict(value)
@@ -86,11 +88,11 @@ def with_defaults(schema: Schema, value: Any) -> Any:
     return {name: item if (of := inside[name]) is None else with_defaults(of, item) for name, item in whole.items()}
 
 
-def unknown(schema: Schema | None, value: Mapping[str, Any]) -> list[Path]:
-    """The keys of settings that the schema does not know, the last first; without a schema all."""
+def unknown(schema: Schema | None, value: Mapping[str, Any]) -> list[Problem]:
+    """The keys of settings that the schema does not know; without a schema all."""
     if schema is None:
-        return [(key,) for key in value]
-    return [problem.path for problem in _problems(schema, value, ()) if problem.unknown][::-1]
+        return [Problem((key,), "unknown setting", unknown=True) for key in value]
+    return [problem for problem in _problems(schema, value, ()) if problem.unknown]
 
 
 def without(value: Any, path: Path) -> Any:
@@ -302,13 +304,13 @@ def _broken(rule: Rule, seen: Any, value: Any, path: Path) -> Iterator[Problem]:
 
 
 def _message(rule: Rule, seen: Any) -> str:
-    """messageExpression, where it gives one line of text, else message, else the rule itself."""
+    """messageExpression, where it gives a text, also of several lines; else message, else the rule itself."""
     if rule.message_expression is not None:
         try:
             text = evaluate(rule.message_expression, {"self": seen}, rule.within).strip()
         except EvaluationError:
             text = ""
-        if text and "\n" not in text and len(text.encode()) <= _LONGEST_MESSAGE:
+        if text and len(text.encode()) <= _LONGEST_MESSAGE:
             return str(text)
     return rule.message or f"failed rule: {rule.text}"
 
@@ -320,7 +322,7 @@ _PARSED: dict[str, Callable[[str], object]] = {
     "cidr": ipaddress.ip_network,
     "uuid": UUID,
 }
-FORMATS = (*CEL_FORMATS, *_PARSED, "int32", "int64", "float", "double", "password")
+FORMATS = (*CEL_FORMATS, *_PARSED, "int32", "int64", "float", "double", "password", "quantity")
 
 
 def _invalid(path: Path, value: Any, what: str) -> Problem:
