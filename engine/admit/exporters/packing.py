@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from typing import Any
@@ -40,10 +40,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A policy without its name."""
+    """A policy without its name; one of the API server's is the `document` that it was."""
 
     shares: tuple[Share, ...]
     spec: dict[str, Any]
+    document: dict[str, Any] | None = None
 
     @property
     def bound(self) -> Bound:
@@ -172,7 +173,8 @@ class Packing:
         if shares[0].bound.binding.policy.kind == POLICY:
             (lowered,) = shares[0].bound.members
             assert lowered.policy.document is not None
-            yield Draft(tuple(shares), dict(lowered.policy.document["spec"]))
+            document = dict(lowered.policy.document)
+            yield Draft(tuple(shares), document["spec"], document)
             return
         for some in _bounded(shares):
             profiles = [share.profile for share in some]
@@ -192,29 +194,32 @@ class Packing:
                 yield Draft(tuple(some), spec)
 
     def _written(self, drafts: Sequence[Draft]) -> Iterator[tuple[Draft, dict[str, Any]]]:
-        policies: set[str] = set()
-        bindings: set[str] = set()
-        of_policy: dict[str, list[Draft]] = {}
-        for draft in drafts:
-            if len(draft.shares) == 1:
-                of_policy.setdefault(draft.policies[0], []).append(draft)
+        named = {draft.bound.binding.policy.name for draft in drafts if draft.document is not None}
+        bindings = {draft.bound.binding.name for draft in drafts if draft.document is not None}
         written: dict[str, Draft] = {}
         for draft in drafts:
-            if len(draft.shares) == 1:
-                alike = of_policy[draft.policies[0]]
-                same = next((name for name, each in written.items() if each in alike and each.spec == draft.spec), None)
-                alone = all(each.spec == draft.spec for each in alike)
-                name = same or distinct_name(_name(draft, alone), policies)
-            else:
-                same, name = None, distinct_name(_packed_name(draft), policies)
-            if same is None:
-                policies.add(name)
+            name = self._name(draft, drafts, written, named)
+            if name not in written:
                 written[name] = draft
-                yield draft, document(POLICY, name, draft.spec, self._annotations(draft), self._version)
-            bound_as = draft.bound.binding.name if len(draft.shares) == 1 else name
-            bound_as = distinct_name(bound_as, bindings)
-            bindings.add(bound_as)
+                spec, annotations = draft.spec, self._annotations(draft)
+                yield draft, draft.document or document(POLICY, name, spec, annotations, self._version)
+            bound_as = draft.bound.binding.name
+            if draft.document is None:
+                bound_as = distinct_name(bound_as if len(draft.shares) == 1 else name, bindings)
+                bindings.add(bound_as)
             yield draft, binding(draft.bound.binding, bound_as, name, BINDING, {}, self._version)
+
+    def _name(self, draft: Draft, drafts: Sequence[Draft], written: Mapping[str, Draft], taken: Collection[str]) -> str:
+        """What a policy is called: as one that has been written, if it is the same."""
+        if draft.document is not None:
+            return draft.bound.binding.policy.name
+        if len(draft.shares) > 1:
+            return distinct_name(_packed_name(draft), {*taken, *written})
+        alike = [each for each in drafts if each.policies == draft.policies and len(each.shares) == 1]
+        for name, each in written.items():
+            if each in alike and each.spec == draft.spec:
+                return name
+        return distinct_name(_name(draft, all(each.spec == draft.spec for each in alike)), {*taken, *written})
 
     def _annotations(self, draft: Draft) -> dict[str, str]:
         of = draft.bound.binding

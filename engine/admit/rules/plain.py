@@ -52,10 +52,11 @@ def _found(rule: Validation, loops: tuple[Loop, ...], message: Expr) -> Expr:
     `A.filter(a, !B.all(b, E)).map(a, B.filter(b, !E).map(b, M))`
     """
     loop, *inner = loops
-    fails = _call("!_", combined(inner, rule.element, rule.span))
+    holds = combined(inner, rule.element, rule.span)
+    failing = Comprehension("filter", loop.list, loop.variable, _call("!_", holds))
     result = _found(rule, tuple(inner), message) if inner else message
-    failing = Comprehension("filter", loop.list, loop.variable, fails)
-    return Comprehension("map", failing, loop.variable, None, result)
+    over = loop.list if holds == Literal("bool", False) else failing
+    return Comprehension("map", over, loop.variable, None, result)
 
 
 def _joined(found: Expr, depth: int, separator: str) -> Expr:
