@@ -18,7 +18,7 @@ from admit.cel.ast import Literal
 from admit.cel.env import NEWEST
 from admit.cel.library.authorization import Attributes, Verdict
 from admit.cel.parse import parse
-from admit.engine import Engine, now
+from admit.engine import Engine, Way, now
 from admit.engine.tally import AUDIT_KEY
 from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
 from admit.kubernetes.normalise import normalise
@@ -77,6 +77,23 @@ class Report:
         return tuple(outcome for outcome in self.outcomes if outcome.differences)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, as an engine's `decide` takes it."""
+
+    object: Any
+    old_object: Any = None
+    operation: str = "CREATE"
+    namespace: str | None = None
+    user: Mapping[str, Any] | None = None
+    subresource: str = ""
+
+    def decided(self, engine: Engine, route: Way = "mutate") -> Decision:
+        """Raises RequestError."""
+        old = None if self.operation == "DELETE" else self.old_object
+        return engine.decide(self.object, old, self.operation, self.namespace, self.user, self.subresource, route=route)
+
+
 def run(file: Path, as_is: bool = False) -> Report:
     """Runs all cases of a test file, about objects as an API server would have them, or `as_is`.
 
@@ -90,6 +107,19 @@ def run(file: Path, as_is: bool = False) -> Report:
     rules = {key: fault for suite in suites for key, fault in suite.rules.items()}
     tested = {key for suite in suites for key in suite.tested}
     return Report(tuple(outcomes), len(rules), tuple(fault for key, fault in rules.items() if key not in tested))
+
+
+def trials(file: Path) -> Iterator[tuple[Engine, Asked]]:
+    """The request of each case of a test file that has settings to decide it by, and the engine that is to.
+
+    Raises RuleSetError for what is wrong with it, UsageError if it cannot be read.
+    """
+    faults: list[Fault] = []
+    suites = [_Suite(file, document, faults, as_is=False) for document in _read(file)]
+    if faults:
+        raise RuleSetError(faults)
+    for suite in suites:
+        yield from suite.trials()
 
 
 def suites(path: Path) -> list[Path]:
@@ -262,6 +292,11 @@ class _Suite:
     def outcomes(self) -> Iterator[Outcome]:
         for case, patched in self._cases:
             yield Outcome(case.name, case.span, tuple(self._differences(case, patched)))
+
+    def trials(self) -> Iterator[tuple[Engine, Asked]]:
+        for case, _ in self._cases:
+            if case.expect.error is None:
+                yield self._engine(case), _asked(case, case.object)
 
     def _documents(self, written: Mapping[str, Any]) -> list[Document]:
         """The binding, the policy and, if that is a profile, its members; not those of the library."""
@@ -470,9 +505,12 @@ def _answer(answers: Iterable[Mapping[str, Any]], asked: Attributes) -> Verdict:
     return Verdict(False)
 
 
+def _asked(case: _Case, item: Any) -> Asked:
+    return Asked(item, case.old_object, case.operation, case.namespace, case.user, case.subresource)
+
+
 def _decided(engine: Engine, case: _Case, item: Any) -> Decision:
-    old = None if case.operation == "DELETE" else case.old_object
-    return engine.decide(item, old, case.operation, case.namespace, case.user, case.subresource)
+    return _asked(case, item).decided(engine)
 
 
 def _needs(engine: Engine, mutation: int, case: _Case, decision: Decision) -> bool:

@@ -1,0 +1,239 @@
+"""The proof of an export: the rules and what they are exported as, asked the same, answer the same.
+
+Asked are the rules' own tests, under all settings that these have, and requests made of them at random (variants). What
+is exported is loaded again as the API server's policies, which run here to the letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from admit.admission import Decision
+from admit.cel.env import OLDEST, parse_version
+from admit.engine import Engine, Way
+from admit.errors import RequestError
+from admit.exporters import Exported, export
+from admit.exporters.model import Target
+from admit.kubernetes.normalise import bare
+from admit.loading import check, load
+from admit.proof.variants import variants
+from admit.rules.lower import Bound
+from admit.testing import Asked, trials
+
+SHOWN = 20
+"""Differences that a record has at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What matters of a decision: the verdict, its code and message, and the object that mutations made of it."""
+
+    allowed: bool
+    code: int
+    message: str
+    warned: bool
+    object: Any
+
+    @classmethod
+    def of(cls, decision: Decision, mutated: bool) -> Answer:
+        """Without the API server's prefix; of evaluations that failed, which each have their own text, there is but one
+        answer; of what is made, without what says nothing."""
+        message, erred = _PREFIX.sub("", decision.message), _ERROR.search(decision.message)
+        return cls(
+            decision.allowed,
+            500 if erred else decision.code,
+            ERROR if erred else message,
+            bool(decision.warnings),
+            bare(decision.object) if mutated and decision.allowed else None,
+        )
+
+
+ERROR = "(an error)"
+_PREFIX = re.compile("ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
+_ERROR = re.compile(
+    "^((mutation|rule) .* failed to evaluate: "
+    "|policy '[^']*' with binding '[^']*' denied request: "  # of a MutatingAdmissionPolicy
+    f"|{_PREFIX.pattern}expression '.*' resulted in error: )",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A request to which the rules and what they are exported as do not answer the same."""
+
+    policies: tuple[str, ...]
+    settings: tuple[Mapping[str, Any], ...]
+    asked: Asked
+    rules: Answer
+    exported: Answer
+
+    def record(self) -> dict[str, Any]:
+        """As plain data, without what is the same of both answers."""
+        answers = asdict(self.rules), asdict(self.exported)
+        unlike = [key for key in answers[0] if answers[0][key] != answers[1][key]]
+        rules, exported = ({key: answer[key] for key in ("allowed", *unlike)} for answer in answers)
+        return {
+            "policies": list(self.policies),
+            "settings": list(map(dict, self.settings)),
+            "request": {key: value for key, value in asdict(self.asked).items() if value},
+            "rules": rules,
+            "exported": exported,
+        }
+
+
+@dataclass(slots=True)
+class Proof:
+    """The record of what was asked and answered. `failed`: rules that something asked made fail; `unfailed`: those
+    that nothing did."""
+
+    digest: str
+    target: Target
+    kubernetes: str
+    seed: int
+    exports: int = 0
+    cases: int = 0
+    generated: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    failed: set[str] = field(default_factory=set)
+    unfailed: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    untaken: set[str] = field(default_factory=set)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences and not self.untaken
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "rules": self.digest,
+            "target": self.target,
+            "kubernetes": self.kubernetes,
+            "exports": self.exports,
+            "asked": {"cases": self.cases, "generated": self.generated, "seed": self.seed},
+            "answered": dict(sorted(self.answers.items())),
+            "not covered": {"rules that nothing made fail": sorted(self.unfailed), "refused": sorted(self.refused)},
+            "not taken by the API server": sorted(self.untaken),
+            "differences": len(self.differences),
+            "first differences": [difference.record() for difference in self.differences[:SHOWN]],
+        }
+
+
+def prove(
+    engine: Engine,
+    tests: Iterable[Path],
+    target: Target = "vap",
+    *,
+    kubernetes: str | None = None,
+    generated: int = 1000,
+    seed: int = 0,
+    **options: Any,
+) -> Proof:
+    """The proof of an engine's export, and of the exports of what its tests load: their policies under other settings.
+
+    `generated` requests are made besides, of all that is asked; `options` are those of `export`. Raises RuleSetError,
+    UsageError.
+    """
+    minor = kubernetes or engine.kubernetes
+    by_tests = [trial for file in tests for trial in trials(file)]
+    own: dict[int, tuple[Engine, list[Asked]]] = {id(engine): (engine, [asked for _, asked in by_tests])}
+    for each, asked in by_tests:
+        own.setdefault(id(each), (each, []))[1].append(asked)
+    proof = Proof(digest(engine.bounds), target, minor, seed)
+    every = own[id(engine)][1]
+    for number, (each, cases) in enumerate(own.values()):
+        share = generated // len(own) + (number < generated % len(own))
+        made = list(islice(variants(every, each.bounds, seed + number), share))
+        proof.cases += len(cases)
+        proof.generated += len(made)
+        _compare(proof, each, [*cases, *made], options)
+    proof.unfailed -= proof.failed
+    return proof
+
+
+def digest(bounds: Sequence[Bound]) -> str:
+    """A digest of the rules and settings of bindings."""
+    told = [
+        [
+            bound.binding.name,
+            dict(bound.settings),
+            [repr(exception) for exception in bound.binding.exceptions],
+            [lowered.policy.span.in_file.source.text for lowered in bound.members],
+        ]
+        for bound in bounds
+    ]
+    return "sha256:" + sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapping[str, Any]) -> None:
+    """Adds to the proof what an engine without what is refused, and its export, answer."""
+    refused = _exported(engine, proof, partial=True, **options).refused
+    proof.refused |= {str(refusal) for refusal in refused}
+    without = {refusal.policy for refusal in refused}
+    kept = tuple(bound for bound in engine.bounds if _names(bound).isdisjoint(without))
+    engine = replace(engine, bounds=kept, controller=None)
+    exported = _exported(engine, proof, **options)
+    again = _loaded(exported.documents, engine, proof)
+    if again is None:
+        return
+    proof.exports += 1
+    proof.unfailed |= {
+        f"{each.policy.name}: {rule.name}" for b in kept for each in b.members for rule in each.validations
+    }
+    route: Way = "validate" if proof.target == "vap" else "mutate"
+    for each in asked:
+        try:
+            decision = each.decided(engine, route)
+        except RequestError:  # what is no object of Kubernetes
+            proof.answers["unreadable"] += 1
+            continue
+        rules, other = (Answer.of(it, route == "mutate") for it in (decision, each.decided(again, route)))
+        proof.failed |= {f"{finding.policy}: {finding.rule}" for finding in decision.findings}
+        proof.answers["allowed" if rules.allowed else "errors" if rules.message == ERROR else "denied"] += 1
+        proof.answers["mutated"] += route == "mutate" and decision.patch is not None
+        if rules != other:
+            named = tuple(bound.binding.policy.name for bound in kept)
+            proof.differences.append(Difference(named, tuple(bound.settings for bound in kept), each, rules, other))
+
+
+def _exported(engine: Engine, proof: Proof, **options: Any) -> Exported:
+    """The documents of the target; what mutates is followed by what judges it."""
+    targets: tuple[Target, ...] = (proof.target,) if proof.target == "vap" else (proof.target, "vap")
+    done = [export(engine, target, kubernetes=proof.kubernetes, **options) for target in targets]
+    return Exported(
+        tuple(document for each in done for document in each.documents),
+        tuple(refusal for each in done for refusal in each.refused),
+    )
+
+
+def _loaded(documents: Sequence[Mapping[str, Any]], engine: Engine, proof: Proof) -> Engine | None:
+    """What an API server makes of the documents; None where it does not take them, being new to it."""
+    minor = parse_version(proof.kubernetes)
+    _, faults = check(documents, kubernetes=f"1.{max(minor - 1, OLDEST)}")
+    untaken = {f"{fault.message} ({fault.span.text})" for fault in faults if not fault.warning}
+    proof.untaken |= untaken
+    if untaken:
+        return None
+    return load(
+        documents,
+        params=engine.params,
+        namespaces=engine.namespaces.values(),
+        kubernetes=proof.kubernetes,
+        clock=engine.clock,
+        authorizer=engine.authorizer,
+    )
+
+
+def _names(bound: Bound) -> set[str]:
+    return {bound.binding.name, bound.binding.policy.name, *(lowered.policy.name for lowered in bound.members)}
