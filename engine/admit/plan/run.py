@@ -53,7 +53,7 @@ class Runner:
         self.step = step
         self._within = within
         self._schemas = schemas
-        self._expressions: dict[tuple[int, int], Expression] = {}
+        self._expressions: dict[tuple[int | str, ...], Expression] = {}
 
     @property
     def writes(self) -> bool:
@@ -303,7 +303,7 @@ class Runner:
         return self._expression(expr, scope, within)(scope)
 
     def _expression(self, expr: Expr, scope: Scope, within: Declarations | None = None) -> Expression:
-        key = id(expr), len(scope)
+        key = (id(expr), *scope)  # one message may be that of several rules, with other variables
         expression = self._expressions.get(key)
         if expression is None:
             variables = tuple(name for name in scope if name not in PARAMETERS)
