@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from admit.admission import native
 from admit.cel.ast import Node
@@ -16,12 +16,7 @@ from admit.engine import Clock, Engine, now
 from admit.engine.authorizer import unavailable
 from admit.errors import Fault, RuleSetError, UsageError
 from admit.importers import kubewarden
-from admit.kubernetes.typecheck import warnings as type_warnings
 from admit.library import Library
-from admit.podsecurity import configuration, evaluate
-from admit.podsecurity.cluster import Known
-from admit.podsecurity.controller import Controller
-from admit.podsecurity.metrics import Counters
 from admit.rules import load as rules
 from admit.rules import upstream
 from admit.rules.fields import API_VERSION
@@ -29,6 +24,10 @@ from admit.rules.lower import Bound, lower
 from admit.rules.model import Policy, PolicyKind, RuleSet
 from admit.rules.sense import unanswered
 from admit.rules.yaml import Document, document_of, listed, read
+
+if TYPE_CHECKING:
+    from admit.podsecurity.cluster import Known
+    from admit.podsecurity.controller import Controller
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -98,8 +97,12 @@ def check(
     data = [*rule_set.data, *map(native, params)]
     known = [*data, *map(native, namespaces)]
     by_name = {name: item for item in known if (name := _namespace_name(item)) is not None}
-    cluster = Known(by_name, known, all_namespaces)
-    controller = _pod_security(rule_set.pod_security, cluster, parse_version(kubernetes), faults)
+    controller = None
+    if rule_set.pod_security:
+        from admit.podsecurity.cluster import Known  # which takes long to import, and most rule sets do without
+
+        cluster = Known(by_name, known, all_namespaces)
+        controller = _pod_security(rule_set.pod_security, cluster, parse_version(kubernetes), faults)
     if controller is not None and enforce_controllers:
         controller = replace(controller, enforce_controllers=True)
     engine = Engine(
@@ -156,8 +159,10 @@ def _too_new(rule_set: RuleSet, known: list[Fault], kubernetes: str) -> Iterator
 
 def _pod_security(documents: Sequence[Document], cluster: Known, newest: int, faults: list[Fault]) -> Controller | None:
     """The controller that a configuration turns on, of which there may be one."""
-    if not documents:
-        return None
+    from admit.podsecurity import configuration, evaluate
+    from admit.podsecurity.controller import Controller
+    from admit.podsecurity.metrics import Counters
+
     for document in documents[1:]:
         faults.append(Fault(f"there are two documents of kind {configuration.KIND}", document.span(("kind",))))
     read, wrong = configuration.parsed(documents[0])
@@ -169,6 +174,8 @@ def _type_faults(policy: Policy, engine: Engine) -> Iterator[Fault]:
     """The warnings that an API server writes into the status of a ValidatingAdmissionPolicy."""
     if policy.kind != "ValidatingAdmissionPolicy" or policy.document is None:
         return
+    from admit.kubernetes.typecheck import warnings as type_warnings
+
     for found in type_warnings(policy.document, engine.schemas):
         _, _, index, name = found.place
         validation = policy.validations[int(index)]

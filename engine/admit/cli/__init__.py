@@ -64,7 +64,7 @@ class Commands(click.Group):
 
 @cache
 def _hurry() -> None:
-    """What a command imports and loads stays to its end: to look for garbage in it takes a fifth of a short one's time."""
+    """What a command loads stays to its end: looking for garbage in it would be a fifth of the time of a short one."""
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
 

@@ -18,8 +18,6 @@ from admit.errors import RuleSetError, UsageError
 from admit.importers.modules import CEL_POLICY, FOLDER, REFUSED, bundled, is_module, name_of
 from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of, missing_bindings
-from admit.podsecurity import configuration
-from admit.podsecurity.levels import LATEST, LEVELS, PRIVILEGED, VERSION_EXPECTED, Standard, is_level, is_version
 from admit.rules.read import near
 from admit.rules.yaml import Document, read
 
@@ -115,6 +113,9 @@ def given(rules: Sequence[str], settings: Mapping[str, Any] | None = None) -> li
 
 def configuration_of(pod_security: str) -> Document:
     """The PodSecurityConfiguration of a level for all namespaces, or in a file. Raises RuleSetError, UsageError."""
+    from admit.podsecurity import configuration  # which takes long to import, and is seldom asked for
+    from admit.podsecurity.levels import LATEST, LEVELS, PRIVILEGED, VERSION_EXPECTED, Standard, is_level, is_version
+
     level, colon, version = pod_security.partition(":")
     if is_level(level):
         if colon and not is_version(version):
