@@ -65,6 +65,92 @@ def test_texts_of_any_length() -> None:
     assert failure.detail.count("a" * 60) == 600
 
 
+ODD: Any = {
+    "metadata": {
+        "annotations": {
+            "container.apparmor.security.beta.kubernetes.io/a": "x",
+            "container.seccomp.security.alpha.kubernetes.io/a": "x",
+        }
+    },
+    "spec": {
+        "hostPID": True,
+        "volumes": [{"hostPath": {}}, {"name": "b"}],
+        "securityContext": {"runAsUser": 0, "sysctls": [{"name": "x"}], "seLinuxOptions": {"role": "r"}},
+        "initContainers": None,
+        "containers": [
+            {
+                "name": "a",
+                "ports": [{}, {"hostPort": 1}],
+                "livenessProbe": {"httpGet": {"host": "x"}},
+                "securityContext": {
+                    "privileged": True,
+                    "procMount": "",
+                    "windowsOptions": {"hostProcess": True},
+                    "capabilities": {"add": ["NET_BIND_SERVICE", "BPF"]},
+                    "seccompProfile": {},
+                },
+            },
+            {"securityContext": {"runAsNonRoot": False}},
+        ],
+    },
+}
+CONTEXT = "/spec/containers/{}/securityContext"
+FIRST, SECOND = (CONTEXT.format(i) for i in (0, 1))
+POINTERS = {
+    "appArmorProfile": ["/metadata/annotations/container.apparmor.security.beta.kubernetes.io~1a"],
+    "capabilities_baseline": [f"{FIRST}/capabilities/add/1"],
+    "hostNamespaces": ["/spec/hostPID"],
+    "hostPathVolumes": ["/spec/volumes/0/hostPath"],
+    "hostPorts": ["/spec/containers/0/ports/1/hostPort"],
+    "hostProbesAndHostLifecycle": ["/spec/containers/0/livenessProbe/httpGet/host"],
+    "privileged": [f"{FIRST}/privileged"],
+    "procMount": [f"{FIRST}/procMount"],
+    "procMount_restricted": [f"{FIRST}/procMount"],
+    "seLinuxOptions": ["/spec/securityContext/seLinuxOptions/role"],
+    "seccompProfile_baseline": ["/metadata/annotations/container.seccomp.security.alpha.kubernetes.io~1a"],
+    "sysctls": ["/spec/securityContext/sysctls/0/name"],
+    "windowsHostProcess": [f"{FIRST}/windowsOptions/hostProcess"],
+    "allowPrivilegeEscalation": [f"{FIRST}/allowPrivilegeEscalation", f"{SECOND}/allowPrivilegeEscalation"],
+    "capabilities_restricted": [
+        f"{FIRST}/capabilities/drop",
+        f"{SECOND}/capabilities/drop",
+        f"{FIRST}/capabilities/add/1",
+    ],
+    "restrictedVolumes": ["/spec/volumes/0", "/spec/volumes/1"],
+    "runAsNonRoot": [f"{SECOND}/runAsNonRoot", f"{FIRST}/runAsNonRoot"],
+    "runAsUser": ["/spec/securityContext/runAsUser"],
+    "seccompProfile_restricted": [f"{FIRST}/seccompProfile/type", f"{SECOND}/seccompProfile"],
+}
+
+
+def test_each_check_says_where() -> None:
+    found: dict[str, list[str]] = {}
+    for level, version in (("baseline", "v1.18"), ("baseline", "v1.34"), ("restricted", "latest")):
+        for failure in evaluate(level, version, ODD).failures:
+            found.setdefault(failure.check, failure.pointers)
+    assert found == POINTERS
+    assert Failure("sysctls", "forbidden sysctls", "").pointers == []
+
+
+WRONG: list[tuple[Any, str]] = [
+    (5, "expected a pod but found int"),
+    ({"spec": []}, "PodSpec"),
+    ({"metadata": {"annotations": {"a": 1}}}, "annotations of type string"),
+    ({"spec": {"containers": 5}}, "containers of type"),
+    ({"spec": {"containers": [5]}}, "of type v1.Container"),
+    ({"spec": {"hostUsers": "no"}}, "hostUsers of type bool"),
+    ({"spec": {"os": "windows"}}, "os of type v1.PodOS"),
+    ({"spec": {"securityContext": {"runAsUser": "0"}}}, "runAsUser of type int64"),
+    ({"spec": {"volumes": [{"emptyDir": []}]}}, "emptyDir of type v1.EmptyDirVolumeSource"),
+]
+
+
+@pytest.mark.parametrize(("pod", "said"), WRONG)
+def test_a_wrong_type_is_never_allowed(pod: Any, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        evaluate("restricted", "latest", pod)
+
+
 @pytest.mark.parametrize(
     ("level", "version", "said"),
     [("baselin", "latest", "must be one of privileged, baseline"), ("baseline", "1.30", 'must be "latest" or "v1.x"')],
