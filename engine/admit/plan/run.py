@@ -53,7 +53,7 @@ class Runner:
         self.step = step
         self._within = within
         self._schemas = schemas
-        self._expressions: dict[tuple[int | str, ...], Expression] = {}
+        self._expressions: dict[tuple[object, ...], Expression] = {}
 
     @property
     def writes(self) -> bool:
