@@ -11,6 +11,7 @@ from admit.cel.env import Declarations
 from admit.cel.fold import computed, fold, literal
 from admit.cel.types import DYN, Type
 from admit.cel.unparse import unparse
+from admit.cel.values import Optional
 from admit.rules.names import free, substitute
 from admit.source import UNKNOWN
 
@@ -41,18 +42,23 @@ def spelled(node: Expr, loose: bool = False) -> Expr:
             return replace(node, args=(spelled(item, loose), empty))
         case Literal("constant") if isinstance(node.value, list | dict):
             return _spelled(node.value)
-        case ListExpr(items=items) if loose and len(items) > 1:
-            return replace(node, items=tuple(Call("dyn", (spelled(item, loose),)) for item in items))
-        case MapExpr(entries=entries) if loose and len(entries) > 1:
-            return replace(
-                node, entries=tuple(replace(e, value=Call("dyn", (spelled(e.value, loose),))) for e in entries)
-            )
+        case ListExpr(items=items, optional=optional) if loose and len(items) > 1:
+            return replace(node, items=tuple(_loosely(item, i in optional) for i, item in enumerate(items)))
+        case MapExpr(entries=entries) if loose and len(entries) > 1 and not any(each.optional for each in entries):
+            return replace(node, entries=tuple(replace(e, value=_loosely(e.value, e.optional)) for e in entries))
         case _:
             return rebuild(node, lambda child: spelled(child, loose))
 
 
+def _loosely(node: Expr, optional: bool) -> Expr:
+    """An API server breaks down at an optional element that is dyn."""
+    node = spelled(node, True)
+    return node if optional else Call("dyn", (node,))
+
+
 def _folded(node: Expr, within: Declarations) -> Expr:
-    """The expression with its constant parts computed, loops over constants and what is asked of nothing too."""
+    """The expression with its constant parts computed, loops over constants and what is asked of nothing too,
+    and without entries that are known not to be there."""
     while True:
         folded = _looped(fold(node, within), within)
         if folded == node:
@@ -65,14 +71,40 @@ def _looped(node: Expr, within: Declarations) -> Expr:
     match node:
         case Comprehension() if not free(node):
             return computed(node, within)
+        case Call("_+_", (Call("_+_", (first, Literal("string", one))), Literal("string", two))):
+            return replace(node, args=(first, literal(one + two, node.span, node.type)))
+        case MapExpr(entries=entries):
+            return replace(node, entries=tuple(each for entry in entries for each in _known(entry)))
         case Comprehension("all" | "exists" as macro, Literal(value=list() | dict() as over)) if not over:
             return literal(macro == "all", node.span, node.type)
         case Call("@in", (Ident(), Literal(value=list() | dict() as among))) if not among:
             return literal(False, node.span, node.type)
         case Comprehension("filter" | "map", Literal(value=list() | dict() as over)) if not over:
             return literal([], node.span, node.type)
+        case MapExpr(entries=entries):
+            return replace(node, entries=tuple(each for entry in entries if (each := _certain(entry)) is not None))
         case _:
             return node
+
+
+def _certain(entry: Entry) -> Entry | None:
+    """An optional entry as the plain one that it is, if its value is known; None where it is not there."""
+    match entry:
+        case Entry(value=Literal(value=Optional() as known), optional=True):
+            plain = literal(known.value, entry.value.span, DYN) if known.present else None
+            return plain and replace(entry, value=plain, optional=False)
+        case _:
+            return entry
+
+
+def _known(entry: Entry) -> Iterator[Entry]:
+    """The entry, not optional where it is known to be there; nothing where it is known not to be."""
+    match entry:
+        case Entry(optional=True, value=Literal(value=Optional(present=present, held=held))):
+            if present:
+                yield replace(entry, value=literal(held, entry.value.span), optional=False)
+        case _:
+            yield entry
 
 
 def _valued(node: Expr, variables: Mapping[str, Literal]) -> Expr:
