@@ -28,17 +28,18 @@ NO_MUTATION = (
     "but it is currently configured to not allow mutations."
 )
 NO_MUTATION_IN_GROUP = "mutation is not allowed inside of policy group"
+_CODES = {**CODES, "InternalError": 500}  # of all other reasons policy-server tells none
 TOO_LATE = "Policy execution interrupted because it exceeded the allowed execution time"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the policies come to by themselves: `denial` is the text and code of a rejection, `object` what they
-    leave. A rejection of a group has `causes`."""
+    """What the policies come to by themselves: `denial` is the text of a rejection, `object` what they leave. A
+    rejection of a group has `causes`."""
 
     object: Any
     denial: str | None = None
-    code: int = 0
+    reason: str = "Invalid"
     causes: tuple[Mapping[str, str], ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -65,7 +66,7 @@ def answer(case: Case, group: Group, runners: Sequence[Runner], bare: bool) -> D
         case.request,
         not denied,
         verdict.denial or "",
-        verdict.code if denied else 200,
+        _CODES.get(verdict.reason, 0) if denied else 200,
         audit_annotations=verdict.annotations,
         object=verdict.object,
         findings=verdict.findings,
@@ -80,7 +81,7 @@ def judge(case: Case, group: Group, runners: Sequence[Runner]) -> None:
         tally.audit(verdict.denial, binding)
     verdict = _processed(verdict, case, binding)
     if verdict.denial is not None:
-        tally.deny(verdict.denial, "Invalid", verdict.findings, verdict.code or None)
+        tally.deny(verdict.denial, verdict.reason, verdict.findings, _CODES.get(verdict.reason))
     else:
         tally.findings += verdict.findings
     for key, text in verdict.annotations.items():
@@ -146,7 +147,7 @@ def _alone(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
         inner.check_time()
     except EvaluationError:
         finding = Finding(binding.policy.name, binding.name, "timeout", TOO_LATE)
-        return Verdict(case.scope["object"], TOO_LATE, 500, findings=(finding,))
+        return Verdict(case.scope["object"], TOO_LATE, "InternalError", findings=(finding,))
     own = Own(inner, group, runners)
     if case.request.object is not None:
         own.mutate()
@@ -154,8 +155,7 @@ def _alone(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
         own.validate()
     decision = inner.tally.decision(case.request, inner.scope["object"], case.engine.minor)
     denial = None if decision.allowed else decision.message
-    code = CODES.get(decision.reason, 0)
-    return Verdict(decision.object, denial, code, (), decision.audit_annotations, decision.findings)
+    return Verdict(decision.object, denial, decision.reason, (), decision.audit_annotations, decision.findings)
 
 
 def _processed(verdict: Verdict, case: Case, binding: Binding) -> Verdict:
