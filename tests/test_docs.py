@@ -42,7 +42,7 @@ def test_the_library_as_shown(page: str) -> None:
 
 
 def test_a_configuration_as_shown() -> None:
-    text, _ = _blocks("docs/reference/pod-security.md", "yaml")
+    text, *_ = _blocks("docs/reference/pod-security.md", "yaml")
     assert admit.load(read(text.encode())).controller is not None
 
 
