@@ -44,7 +44,7 @@ def spelled(node: Expr, loose: bool = False) -> Expr:
             return _spelled(node.value)
         case ListExpr(items=items, optional=optional) if loose and len(items) > 1:
             return replace(node, items=tuple(_loosely(item, i in optional) for i, item in enumerate(items)))
-        case MapExpr(entries=entries) if loose and len(entries) > 1 and not any(each.optional for each in entries):
+        case MapExpr(entries=entries) if loose and len(entries) > 1:
             return replace(node, entries=tuple(replace(e, value=_loosely(e.value, e.optional)) for e in entries))
         case _:
             return rebuild(node, lambda child: spelled(child, loose))
@@ -57,8 +57,8 @@ def _loosely(node: Expr, optional: bool) -> Expr:
 
 
 def _folded(node: Expr, within: Declarations) -> Expr:
-    """The expression with its constant parts computed, loops over constants and what is asked of nothing too,
-    and without entries that are known not to be there."""
+    """The expression with its constant parts computed, loops over constants and what is asked of nothing too;
+    texts that follow one another are one."""
     while True:
         folded = _looped(fold(node, within), within)
         if folded == node:
@@ -73,8 +73,6 @@ def _looped(node: Expr, within: Declarations) -> Expr:
             return computed(node, within)
         case Call("_+_", (Call("_+_", (first, Literal("string", one))), Literal("string", two))):
             return replace(node, args=(first, literal(one + two, node.span, node.type)))
-        case MapExpr(entries=entries):
-            return replace(node, entries=tuple(each for entry in entries for each in _known(entry)))
         case Comprehension("all" | "exists" as macro, Literal(value=list() | dict() as over)) if not over:
             return literal(macro == "all", node.span, node.type)
         case Call("@in", (Ident(), Literal(value=list() | dict() as among))) if not among:
@@ -95,16 +93,6 @@ def _certain(entry: Entry) -> Entry | None:
             return plain and replace(entry, value=plain, optional=False)
         case _:
             return entry
-
-
-def _known(entry: Entry) -> Iterator[Entry]:
-    """The entry, not optional where it is known to be there; nothing where it is known not to be."""
-    match entry:
-        case Entry(optional=True, value=Literal(value=Optional(present=present, held=held))):
-            if present:
-                yield replace(entry, value=literal(held, entry.value.span), optional=False)
-        case _:
-            yield entry
 
 
 def _valued(node: Expr, variables: Mapping[str, Literal]) -> Expr:
