@@ -89,8 +89,9 @@ def _certain(entry: Entry) -> Entry | None:
     """An optional entry as the plain one that it is, if its value is known; None where it is not there."""
     match entry:
         case Entry(value=Literal(value=Optional() as known), optional=True):
-            plain = literal(known.value, entry.value.span, DYN) if known.present else None
-            return plain and replace(entry, value=plain, optional=False)
+            if not known.present:
+                return None
+            return replace(entry, value=literal(known.value, entry.value.span, DYN), optional=False)
         case _:
             return entry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from admit.cel.ast import Call, Expr, Literal, rebuild
+from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr, children, rebuild
 from admit.cel.check import check
 from admit.cel.env import NEWEST, Declarations, admission
 from admit.cel.library import functions
@@ -89,6 +89,8 @@ class Writer:
             raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
 
     def _rewritten(self, node: Expr) -> str:
+        if _has_open_option(node):
+            raise Unwritable("an API server breaks down at an optional entry of any type")
         try:
             return layout(rewritten(node, self.kubernetes))
         except TooNew as error:
@@ -102,6 +104,17 @@ def _check(node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | No
     if result == BOOL and checked.type == DYN:
         parsed = Call("_?_:_", (parsed, Literal("bool", True), Literal("bool", False)))
     return check(parsed, scope, result)
+
+
+def _has_open_option(node: Expr) -> bool:
+    """Whether the checked expression has an optional entry that is dyn. Source: cel-go, cel/validator.go."""
+    match node:
+        case MapExpr(entries=entries) if any(each.optional and each.value.type == DYN for each in entries):
+            return True
+        case ListExpr(items=items, optional=optional) if any(items[i].type == DYN for i in optional):
+            return True
+        case _:
+            return any(map(_has_open_option, children(node)))
 
 
 def _substituted(node: Expr) -> Expr:
