@@ -216,6 +216,8 @@ def _validation(validation: model.Validation) -> Iterator[tuple[str, str]]:
         yield rule.test, "true" if rule.operand is None else _written(rule.operand)
     else:
         yield "expression", _written(rule)
+    if validation.field is not None:
+        yield "field", _written(validation.field)
     if validation.message_expression is not None:
         yield "messageExpression", _written(validation.message_expression)
     if validation.message is not None:
