@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -167,7 +168,7 @@ def _pod_security(documents: Sequence[Document], cluster: Known, newest: int, fa
         faults.append(Fault(f"there are two documents of kind {configuration.KIND}", document.span(("kind",))))
     read, wrong = configuration.parsed(documents[0])
     faults += wrong
-    return None if read is None else Controller(read, cluster, evaluate, newest, Counters(newest))
+    return None if read is None else Controller(read, cluster, partial(evaluate, typed=True), newest, Counters(newest))
 
 
 def _type_faults(policy: Policy, engine: Engine) -> Iterator[Fault]:
