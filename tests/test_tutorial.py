@@ -23,7 +23,7 @@ END = "end-of-output"
 
 @pytest.mark.may_skip
 @pytest.mark.skipif(not (shutil.which("openssl") and shutil.which("curl")), reason="needs openssl and curl")
-@pytest.mark.parametrize("page", ["tutorial.md", "admission-policies.md", "reference/cli.md"])
+@pytest.mark.parametrize("page", ["tutorial.md", "admission-policies.md", "export.md", "reference/cli.md"])
 def test_console(page: str, tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     port = _free_port()
