@@ -148,7 +148,7 @@ def _alone(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
     except EvaluationError:
         finding = Finding(binding.policy.name, binding.name, "timeout", TOO_LATE)
         return Verdict(case.scope["object"], TOO_LATE, "InternalError", findings=(finding,))
-    own = Own(inner, group, runners)
+    own = Own(inner, group, runners, failed="InternalError")
     if case.request.object is not None:
         own.mutate()
     if not inner.tally.denials:

@@ -18,12 +18,13 @@ from admit.plan.run import Failure, Runner, Scope, failed_text
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """`message`: of a profile, what makes one message of its members' findings."""
+    """`message`: of a profile, what makes one message of its members' findings; `failed`: the reason of what errs."""
 
     case: Case
     group: Group
     runners: Sequence[Runner]
     message: Expression | None = None
+    failed: str = "Invalid"
 
     def mutate(self) -> None:
         for runner in self._applicable(Runner.is_idle):
@@ -51,10 +52,10 @@ class Own:
             findings = [finding for runner, failure in failures for finding in self._found(runner, failure)]
             first = failures[0][1]
             text = self._profile_text(findings) or first.text
-            self._act(text, first.validation.reason if first.error is None else "Invalid", findings)
-        for runner, failed in unsaid:  # denies whatever the actions, as in the API server
+            self._act(text, first.validation.reason if first.error is None else self.failed, findings)
+        for runner, wrong in unsaid:  # denies whatever the actions, as in the API server
             rule = runner.step.lowered.prefix + "auditAnnotations"
-            self._refuse(runner, rule, failed_text(rule, failed))
+            self._refuse(runner, rule, failed_text(rule, wrong))
 
     def _applicable(self, is_done: Callable[[Runner, Scope], bool]) -> Iterator[Runner]:
         """The runners that have something to do, whose policies match and whose conditions hold; where that errs,
@@ -113,7 +114,7 @@ class Own:
         rule = runner.step.lowered.prefix + rule
         text = failed_text(rule, error)
         finding = Finding(policy.name, binding.name, rule, text, None, strongest(binding), policy.severity)
-        self._act(text, "Invalid", [finding])
+        self._act(text, self.failed, [finding])
 
     def _refuse(self, runner: Runner, rule: str, text: str) -> None:
         policy = runner.step.lowered.policy
