@@ -15,7 +15,6 @@ from admit.cel.evaluate import evaluate
 from admit.cel.library import Overload, functions
 from admit.cel.types import (
     BOOL,
-    BYTES,
     DOUBLE,
     DURATION,
     DYN,
@@ -31,7 +30,8 @@ from admit.cel.types import (
 )
 from admit.errors import CompileError, EvaluationError, Fault
 from admit.rules import model
-from admit.rules.names import free, fresh, substitute
+from admit.rules.constraints import constrained, unwrapped
+from admit.rules.names import free, substitute
 from admit.rules.paths import POINTED, Elements, Path, elements_of, path_of, value_path
 from admit.rules.profiles import members, settings_of
 from admit.rules.workloads import NOT_BEING_DELETED, ROOTS, WORKLOADS, Workload, conjunction, disjunction
@@ -334,7 +334,7 @@ class _Lowering:
         rule = written.rule
         by: dict[str, Expr] = {}
         if isinstance(rule, model.Constraint):
-            by["value"] = _unwrapped(rule.value, self.check(rule.value, inner).type or DYN)
+            by["value"] = unwrapped(rule.value, self.check(rule.value, inner).type or DYN)
         path = self.finding_path(written, loops, inner)
         verdict = self.verdict(written, loops, inner)
         everywhere, here = self.exceptions(self.prefix + written.name, loops)
@@ -378,7 +378,7 @@ class _Lowering:
     def holds(self, rule: Expr | model.Constraint, inner: Declarations) -> Expr:
         """What must hold of one combination."""
         if isinstance(rule, model.Constraint):
-            return _constrained(rule, self.check(rule.value, inner).type or DYN)
+            return constrained(rule, self.check(rule.value, inner).type or DYN)
         return rule
 
     def verdict(
@@ -540,70 +540,3 @@ def _truth(node: Expr) -> Expr:
 
 def _not(node: Expr) -> Expr:
     return _call(node.span, "!_", node)
-
-
-def _null(span: Span) -> Expr:
-    return Constant("null_type", None, span=span)
-
-
-def _is_optional(type_: Type) -> bool:
-    return type_.kind is Kind.OPAQUE and type_.name == "optional_type"
-
-
-def _unwrapped(value: Expr, type_: Type) -> Expr:
-    return _call(value.span, "value", target=value) if _is_optional(type_) else value
-
-
-def _missing(value: Expr, type_: Type) -> Expr | None:
-    """Whether the value is absent or null; None where it is never."""
-    span = value.span
-    inner = type_.params[0] if _is_optional(type_) else type_
-    never_null = inner in (INT, UINT, DOUBLE, BOOL, STRING, BYTES) or inner.kind in (Kind.LIST, Kind.MAP)
-    if _is_optional(type_) and never_null:
-        return _not(_call(span, "hasValue", target=value))
-    if never_null:
-        return None
-    plain = _call(span, "orValue", _null(span), target=value) if _is_optional(type_) else value
-    return _call(span, "_==_", plain, _null(span))
-
-
-def _constrained(rule: model.Constraint, type_: Type) -> Expr:
-    """Whether the value passes the constraint."""
-    missing, span = _missing(rule.value, type_), rule.value.span
-    if rule.test == "absent":
-        return missing or Constant("bool", False, span=span)
-    if rule.test == "present":
-        return _present(missing, span)
-    test = _test(rule, _unwrapped(rule.value, type_))
-    return test if missing is None else _call(span, "_||_", missing, test)
-
-
-def _present(missing: Expr | None, span: Span) -> Expr:
-    match missing:
-        case None:
-            return Constant("bool", True, span=span)
-        case Call("!_", (there,)):
-            return there
-        case Call(_, args):
-            return _call(span, "_!=_", *args)
-        case _:
-            return _not(missing)
-
-
-def _test(rule: model.Constraint, value: Expr) -> Expr:
-    span, operand = rule.value.span, rule.operand
-    assert operand is not None
-    match rule.test:
-        case "equals":
-            return _call(span, "_==_", value, operand)
-        case "oneOf":
-            return _call(span, "@in", value, operand)
-        case "noneOf":
-            return _not(_call(span, "@in", value, operand))
-        case "matches":
-            return _call(span, "matches", operand, target=value)
-        case _:
-            name = fresh("r", free(value))
-            low, high = (Select(Ident(name, span=span), end, span=span) for end in ("min", "max"))
-            within = _call(span, "_&&_", _call(span, "_<=_", low, value), _call(span, "_<=_", value, high))
-            return Comprehension("exists", operand, name, within, span=span)

@@ -1,0 +1,85 @@
+"""What the constraint of a rule is in CEL: whether its value passes."""
+
+from __future__ import annotations
+
+from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Select
+from admit.cel.types import BOOL, BYTES, DOUBLE, INT, STRING, UINT, Kind, Type
+from admit.rules import model
+from admit.rules.names import free, fresh
+from admit.source import Span
+
+
+def constrained(rule: model.Constraint, type_: Type) -> Expr:
+    """Whether the value passes the constraint."""
+    missing, span = _missing(rule.value, type_), rule.value.span
+    if rule.test == "absent":
+        return missing or Literal("bool", False, span=span)
+    if rule.test == "present":
+        return _present(missing, span)
+    test = _test(rule, unwrapped(rule.value, type_))
+    return test if missing is None else _call(span, "_||_", missing, test)
+
+
+def unwrapped(value: Expr, type_: Type) -> Expr:
+    """The value, of an optional what it holds."""
+    return _call(value.span, "value", target=value) if _is_optional(type_) else value
+
+
+def _missing(value: Expr, type_: Type) -> Expr | None:
+    """Whether the value is absent or null; None where it is never."""
+    span = value.span
+    inner = type_.params[0] if _is_optional(type_) else type_
+    never_null = inner in (INT, UINT, DOUBLE, BOOL, STRING, BYTES) or inner.kind in (Kind.LIST, Kind.MAP)
+    if _is_optional(type_) and never_null:
+        return _not(_call(span, "hasValue", target=value))
+    if never_null:
+        return None
+    plain = _call(span, "orValue", _null(span), target=value) if _is_optional(type_) else value
+    return _call(span, "_==_", plain, _null(span))
+
+
+def _present(missing: Expr | None, span: Span) -> Expr:
+    match missing:
+        case None:
+            return Literal("bool", True, span=span)
+        case Call("!_", (there,)):
+            return there
+        case Call(_, args):
+            return _call(span, "_!=_", *args)
+        case _:
+            return _not(missing)
+
+
+def _test(rule: model.Constraint, value: Expr) -> Expr:
+    span, operand = rule.value.span, rule.operand
+    assert operand is not None
+    match rule.test:
+        case "equals":
+            return _call(span, "_==_", value, operand)
+        case "oneOf":
+            return _call(span, "@in", value, operand)
+        case "noneOf":
+            return _not(_call(span, "@in", value, operand))
+        case "matches":
+            return _call(span, "matches", operand, target=value)
+        case _:
+            name = fresh("r", free(value))
+            low, high = (Select(Ident(name, span=span), end, span=span) for end in ("min", "max"))
+            within = _call(span, "_&&_", _call(span, "_<=_", low, value), _call(span, "_<=_", value, high))
+            return Comprehension("exists", operand, name, within, span=span)
+
+
+def _is_optional(type_: Type) -> bool:
+    return type_.kind is Kind.OPAQUE and type_.name == "optional_type"
+
+
+def _call(span: Span, function: str, *args: Expr, target: Expr | None = None) -> Expr:
+    return Call(function, args, target, span=span)
+
+
+def _not(node: Expr) -> Expr:
+    return _call(node.span, "!_", node)
+
+
+def _null(span: Span) -> Expr:
+    return Literal("null_type", None, span=span)
