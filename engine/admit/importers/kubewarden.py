@@ -17,8 +17,7 @@ from admit.cel.types import BOOL
 from admit.errors import CompileError, Fault, UsageError
 from admit.importers import cel_policy
 from admit.importers.modules import bundled
-from admit.rules import model
-from admit.rules.fields import MATCH_CONDITIONS, SUBDOMAIN, match_resources, selector
+from admit.rules import fields, model
 from admit.rules.load import content
 from admit.rules.lower import Bound, Lowered, lower
 from admit.rules.read import INVALID, Reader, near
@@ -52,7 +51,7 @@ Read = Sequence[model.Policy | model.Binding]
 def read(document: Document, faults: list[Fault]) -> Read | None:
     """What a document puts in force; None for one that is not Kubewarden's. Its faults are added to those given."""
     match document.value:
-        case {"apiVersion": "admit.dev/v1", "kind": "PolicyBinding", "spec": {"policyName": cel_policy.NAME}}:
+        case {"apiVersion": fields.API_VERSION, "kind": "PolicyBinding", "spec": {"policyName": cel_policy.NAME}}:
             return _cel_binding(document, faults)
         case {"apiVersion": str(version), "kind": str(kind)}:
             if version.partition("/")[0] != GROUP:
@@ -154,19 +153,19 @@ _MEMBERS = {
 
 
 def _rules() -> Field:
-    rules = match_resources().fields["resourceRules"].shape
+    rules = fields.match_resources().fields["resourceRules"].shape
     assert isinstance(rules, ListOf) and isinstance(rules.item, Record)
-    fields = {name: field for name, field in rules.item.fields.items() if name != "resourceNames"}
-    return Field(ListOf(replace(rules.item, fields=fields), at_least=1), "What the policy is about.", required=True)
+    known = {name: field for name, field in rules.item.fields.items() if name != "resourceNames"}
+    return Field(ListOf(replace(rules.item, fields=known), at_least=1), "What the policy is about.", required=True)
 
 
 _WEBHOOK = {
     "policyServer": Field(Text(), "The server that has the policy; here there is one."),
     "mode": _MODE,
     "rules": _rules(),
-    "matchConditions": MATCH_CONDITIONS,
-    "matchPolicy": match_resources().fields["matchPolicy"],
-    "objectSelector": Field(selector(), "Labels of the object."),
+    "matchConditions": fields.MATCH_CONDITIONS,
+    "matchPolicy": fields.match_resources().fields["matchPolicy"],
+    "objectSelector": Field(fields.selector(), "Labels of the object."),
     "failurePolicy": Field(Choice(("Fail", "Ignore")), "What an error means."),
     "sideEffects": Field(Choice(("None", "NoneOnDryRun", "Unknown", "Some")), "There are none."),
     "timeoutSeconds": _SECONDS,
@@ -174,7 +173,7 @@ _WEBHOOK = {
     "backgroundAudit": Field(Flag(), "Whether the audit scanner asks."),
 }
 _CLUSTER = {
-    "namespaceSelector": Field(selector(), "Labels of the namespace."),
+    "namespaceSelector": Field(fields.selector(), "Labels of the namespace."),
     "allowInsideAdmissionControllerNamespace": Field(Flag(), "There is no such namespace here."),
 }
 _SINGLE = {**_NAMED_MODULE, "mutating": Field(Flag(), "Whether the policy may write."), "message": _MESSAGE}
@@ -222,18 +221,9 @@ class _Reader:
         self.reader, self.document, self.faults = reader, reader.document, reader.faults
 
     def resource(self, kind: str) -> Read:
-        metadata = self.document.value.get("metadata")
-        if not isinstance(metadata, dict):
-            metadata = {}
-        if "name" not in metadata:
-            self.reader.fault("the field 'name' is required", ("metadata",), key=True)
-        name = self.reader.read(Text(SUBDOMAIN, "a DNS subdomain"), metadata.get("name", "x"), ("metadata", "name"))
-        namespace = ""
-        if not kind.startswith("Cluster"):
-            namespace = self.reader.read(
-                Text(SUBDOMAIN, "a namespace"), metadata.get("namespace", "default"), ("metadata", "namespace")
-            )
         before = len(self.faults)
+        name = self._named("name", None)
+        namespace = "" if kind.startswith("Cluster") else self._named("namespace", "default")
         spec = self.reader.read(_SPECS[kind], self.document.value.get("spec"), ("spec",))
         if INVALID in (name, namespace, spec) or any(not fault.warning for fault in self.faults[before:]):
             return ()
@@ -241,6 +231,14 @@ class _Reader:
         scope = ("namespaced", namespace) if namespace else ("clusterwide",)
         group = ("group",) if kind.endswith("Group") else ()
         return [*self.bound("-".join((scope[0], *group, *scope[1:], name)), spec, ("spec",), _limits(spec, namespace))]
+
+    def _named(self, key: str, default: str | None) -> Any:
+        """A name in the metadata, or INVALID."""
+        metadata = self.document.value.get("metadata")
+        value = (metadata.get(key) if isinstance(metadata, dict) else None) or default
+        if value is None:
+            return self.reader.fault(f"the field {key!r} is required", ("metadata",), key=True)
+        return self.reader.read(Text(fields.SUBDOMAIN, "a DNS subdomain"), value, ("metadata", key))
 
     def entry(self, name: str, value: Any) -> Iterator[model.Policy | model.Binding]:
         """What an entry of policies.yml puts in force."""
