@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 EXAMPLES ?= 5000
+REQUESTS ?= 1000
 SEED ?=
 
-.PHONY: help demo test check fuzz e2e bench
+.PHONY: help demo test check fuzz proof e2e bench
 .DELETE_ON_ERROR:
 
 help:  ## list the verbs
@@ -29,6 +30,9 @@ fuzz: $(VENV)/.dev  ## random texts and expressions: generated code, the evaluat
 	&& ADMIT_FUZZ=$(EXAMPLES) ADMIT_FUZZ_SEED=$$seed $(BIN)/python -m pytest -n auto --hypothesis-seed=$$seed \
 		tests/cel/test_any_input.py tests/cel/test_differential.py \
 	&& $(BIN)/python -m tests.oracle.compare $(EXAMPLES) --seed $$seed
+
+proof: $(VENV)/.dev  ## what every bundled policy is exported as, asked the same as the policy; REQUESTS=N of each
+	@ADMIT_PROOF=$(REQUESTS) $(BIN)/python -m pytest -n auto -rs tests/exporters/test_proof.py
 
 e2e: $(VENV)/.dev  ## policies as a real API server decides them, and admit (needs Go; the first time it takes minutes to build)
 	@ADMIT_E2E=1 $(BIN)/python -m pytest -rs tests/e2e

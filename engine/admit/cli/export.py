@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from admit.cli.files import content_of
-from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, with_settings
+from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, tests_of, with_settings
 from admit.errors import UsageError
 from admit.exporters import Exported, export
 from admit.exporters.model import Target
 from admit.exporters.webhooks import Server, certificates, configurations
+from admit.proof import Proof, prove
 from admit.rules.yaml import dump
 
 OUTPUT = click.option(
@@ -36,8 +37,26 @@ def command() -> None:
 def exporting(command: Callable[..., None]) -> Callable[..., None]:
     """Adds what exports of policies take."""
     rules = click.argument("rules", metavar="RULES...", nargs=-1, required=True)
-    for part in (with_settings, OUTPUT, PARTIAL, EXPIRING, POLICY, KUBERNETES, rules):
+    for part in (with_settings, with_proof, OUTPUT, PARTIAL, EXPIRING, POLICY, KUBERNETES, rules):
         command = part(command)
+    return command
+
+
+def with_proof(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds what a proof takes."""
+    for option in (
+        click.option("--record", metavar="FILE", help="Where the record of --verify goes, as YAML."),
+        click.option("--seed", default=0, show_default=True, help="What --verify makes its requests from."),
+        click.option(
+            "--requests",
+            type=click.IntRange(min=0),
+            default=1000,
+            show_default=True,
+            help="How many requests --verify makes.",
+        ),
+        click.option("--verify", is_flag=True, help="Ask the rules, and what is exported, their tests and more alike."),
+    ):
+        command = option(command)
     return command
 
 
@@ -76,12 +95,35 @@ def _export(
     settings_json: str | None,
     settings_path: Path | None,
     output: str,
+    verify: bool,
+    requests: int,
+    seed: int,
+    record: str | None,
     **options: Any,
 ) -> None:
     engine = engine_of(rules, kubernetes, settings_from(settings_json, settings_path))
     exported = export(engine, target, **options)
     show(exported, output)
-    ctx.exit(1 if exported.refused else 0)
+    proven = True
+    if verify:
+        proof = prove(engine, tests_of(rules), target, generated=requests, seed=seed, **options)
+        _tell(proof, record)
+        proven = proof.holds
+    ctx.exit(1 if exported.refused or not proven else 0)
+
+
+def _tell(proof: Proof, record: str | None) -> None:
+    """Writes the record of a proof, and on standard error what it comes to."""
+    if record is not None:
+        try:
+            Path(record).write_text(dump(proof.record()), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {record}: {error.strerror}") from None
+    for difference in proof.differences:
+        click.echo(f"{click.style('differs:', fg='red', bold=True)} {difference}", err=True)
+    for text in sorted(proof.untaken):
+        click.echo(f"{click.style('not taken by the API server:', fg='red', bold=True)} {text}", err=True)
+    click.echo(f"{proof}", err=True)
 
 
 @command.command("webhooks")

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import orjson
 
+from admit import library
 from admit.cel.env import NEWEST
 from admit.cli.files import content_of
 from admit.cli.output import show_faults
@@ -20,6 +21,7 @@ from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of, missing_bindings
 from admit.rules.read import near
 from admit.rules.yaml import Document, read
+from admit.testing import suites
 
 KUBERNETES = click.option(
     "--kubernetes", metavar="VERSION", default=f"1.{NEWEST}", show_default=True, help="The version whose CEL is spoken."
@@ -149,6 +151,18 @@ def path_of(rule: str) -> Path:
         hint = near(rule, Library())
         raise UsageError(f"no such file or folder, nor a policy of the library: {rule}{hint}")
     return path
+
+
+def tests_of(rules: Iterable[str]) -> list[Path]:
+    """The test files of rules. Raises UsageError where some have none."""
+    files: dict[Path, None] = {}
+    for rule in rules:
+        name = library_name(rule)
+        if name is not None and name not in Library():
+            raise UsageError(f"no tests for {name}")
+        path = path_of(rule) if name is None else Path(str(library.path_of(name)))
+        files.update(dict.fromkeys(suites(path)))
+    return [*files]
 
 
 def documents_of(path: Path) -> Iterator[Document]:

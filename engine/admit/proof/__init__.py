@@ -56,6 +56,10 @@ class Answer:
             bare(decision.object) if mutated and decision.allowed else None,
         )
 
+    def __str__(self) -> str:
+        verdict = "allowed" if self.allowed else f"denied: {self.message}"
+        return f"{verdict}, changed" if self.object is not None else verdict
+
 
 ERROR = "(an error)"
 _PREFIX = re.compile("ValidatingAdmissionPolicy '[^']*' with binding '[^']*' denied request: ")
@@ -76,6 +80,10 @@ class Difference:
     asked: Asked
     rules: Answer
     exported: Answer
+
+    def __str__(self) -> str:
+        request = f"{self.asked.operation} of a {self.asked.object['kind']}"
+        return f"{', '.join(self.policies)}: {request}: {self.rules} by the rules, {self.exported} by the export"
 
     def record(self) -> dict[str, Any]:
         """As plain data, without what is the same of both answers."""
@@ -107,12 +115,17 @@ class Proof:
     failed: set[str] = field(default_factory=set)
     unfailed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    notes: set[str] = field(default_factory=set)
     untaken: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
         return not self.differences and not self.untaken
+
+    def __str__(self) -> str:
+        asked = f"{self.cases} cases and {self.generated} requests made of them (seed {self.seed})"
+        return f"{asked}: {len(self.differences) or 'no'} differences"
 
     def record(self) -> dict[str, Any]:
         """As plain data."""
@@ -124,6 +137,7 @@ class Proof:
             "asked": {"cases": self.cases, "generated": self.generated, "seed": self.seed},
             "answered": dict(sorted(self.answers.items())),
             "not covered": {"rules that nothing made fail": sorted(self.unfailed), "refused": sorted(self.refused)},
+            "notes": sorted(self.notes),
             "not taken by the API server": sorted(self.untaken),
             "differences": len(self.differences),
             "first differences": [difference.record() for difference in self.differences[:SHOWN]],
@@ -138,14 +152,18 @@ def prove(
     kubernetes: str | None = None,
     generated: int = 1000,
     seed: int = 0,
+    policy: str | None = None,
+    partial: bool = True,
     **options: Any,
 ) -> Proof:
     """The proof of an engine's export, and of the exports of what its tests load: their policies under other settings.
 
-    `generated` requests are made besides, of all that is asked; `options` are those of `export`. Raises RuleSetError,
-    UsageError.
+    `generated` requests are made besides, of all that is asked; `policy` and what follows is that of `export`, what is
+    refused is not asked whatever `partial` says. Raises RuleSetError, UsageError.
     """
     minor = kubernetes or engine.kubernetes
+    if policy is not None:
+        engine = replace(engine, bounds=tuple(b for b in engine.bounds if b.binding.policy.name == policy))
     by_tests = [trial for file in tests for trial in trials(file)]
     own: dict[int, tuple[Engine, list[Asked]]] = {id(engine): (engine, [asked for _, asked in by_tests])}
     for each, asked in by_tests:
@@ -177,20 +195,14 @@ def digest(bounds: Sequence[Bound]) -> str:
 
 
 def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapping[str, Any]) -> None:
-    """Adds to the proof what an engine without what is refused, and its export, answer."""
-    refused = _exported(engine, proof, partial=True, **options).refused
-    proof.refused |= {str(refusal) for refusal in refused}
-    without = {refusal.policy for refusal in refused}
-    kept = tuple(bound for bound in engine.bounds if _names(bound).isdisjoint(without))
-    engine = replace(engine, bounds=kept, controller=None)
-    exported = _exported(engine, proof, **options)
+    """Adds to the proof what the rules of an engine and their export answer."""
+    engine, exported = _exportable(proof, engine, options)
     again = _loaded(exported.documents, engine, proof)
     if again is None:
         return
     proof.exports += 1
-    proof.unfailed |= {
-        f"{each.policy.name}: {rule.name}" for b in kept for each in b.members for rule in each.validations
-    }
+    proof.notes |= set(map(str, exported.notes))
+    proof.unfailed |= {rule.name for bound in engine.bounds for each in bound.members for rule in each.validations}
     route: Way = "validate" if proof.target == "vap" else "mutate"
     for each in asked:
         try:
@@ -199,21 +211,38 @@ def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapp
             proof.answers["unreadable"] += 1
             continue
         rules, other = (Answer.of(it, route == "mutate") for it in (decision, each.decided(again, route)))
-        proof.failed |= {f"{finding.policy}: {finding.rule}" for finding in decision.findings}
+        proof.failed |= {finding.rule for finding in decision.findings}
         proof.answers["allowed" if rules.allowed else "errors" if rules.message == ERROR else "denied"] += 1
         proof.answers["mutated"] += route == "mutate" and decision.patch is not None
+        if "\n" in rules.message:  # which an API server does not show
+            proof.answers["with line breaks in the message"] += 1
+            other = replace(other, message=rules.message)
         if rules != other:
-            named = tuple(bound.binding.policy.name for bound in kept)
-            proof.differences.append(Difference(named, tuple(bound.settings for bound in kept), each, rules, other))
+            named = tuple(bound.binding.policy.name for bound in engine.bounds)
+            settings = tuple(bound.settings for bound in engine.bounds)
+            proof.differences.append(Difference(named, settings, each, rules, other))
 
 
-def _exported(engine: Engine, proof: Proof, **options: Any) -> Exported:
+def _exportable(proof: Proof, engine: Engine, options: Mapping[str, Any]) -> tuple[Engine, Exported]:
+    """The engine without the bindings of which something is refused, and what it is exported as."""
+    exported = _exported(engine, proof, options)
+    if exported.refused:
+        proof.refused |= set(map(str, exported.refused))
+        without = {refusal.policy for refusal in exported.refused}
+        kept = tuple(bound for bound in engine.bounds if _names(bound).isdisjoint(without))
+        engine = replace(engine, bounds=kept, controller=None)
+        exported = _exported(engine, proof, options)
+    return engine, exported
+
+
+def _exported(engine: Engine, proof: Proof, options: Mapping[str, Any]) -> Exported:
     """The documents of the target; what mutates is followed by what judges it."""
     targets: tuple[Target, ...] = (proof.target,) if proof.target == "vap" else (proof.target, "vap")
     done = [export(engine, target, kubernetes=proof.kubernetes, **options) for target in targets]
     return Exported(
         tuple(document for each in done for document in each.documents),
         tuple(refusal for each in done for refusal in each.refused),
+        tuple(note for each in done for note in each.notes),
     )
 
 

@@ -38,7 +38,7 @@ _ODD: tuple[Any, ...] = (
     [{}],
     [[1]],
 )
-_KEPT = frozenset(("apiVersion", "kind", "name", "namespace"))
+_KEPT = frozenset(("apiVersion", "kind", "metadata"))  # every object has these
 _MOST_CHANGES = 4
 
 
@@ -100,7 +100,7 @@ class _Variants:
 
     def _changed(self, item: Any) -> Any:
         for _ in range(self.random.randrange(_MOST_CHANGES + 1)):
-            slots = [slot for slot in _slots(item) if slot[1] not in _KEPT]
+            slots = [(place, key) for place, key in _slots(item) if not (place is item and key in _KEPT)]
             aimed = [slot for slot in slots if slot[1] in self.fields]
             if slots:
                 self._change(*self.random.choice(aimed if aimed and self._chance(0.6) else slots))
