@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,11 +24,10 @@ from admit.admission.kinds import Kind, defined
 from admit.cel.env import AUTHORIZER, NEWEST, admission, parse_version
 from admit.cel.library.authorization import Authorize, Authorizer, request_resource
 from admit.cel.values import Value
-from admit.engine import kubewarden, validating
+from admit.engine import kubewarden
 from admit.engine.authorizer import once, unavailable, user
 from admit.engine.case import Case
 from admit.engine.controller import Controller
-from admit.engine.mutating import Mutating
 from admit.engine.own import Own
 from admit.errors import RequestError, UsageError
 from admit.kubernetes.equivalents import Equivalents, equivalents
@@ -183,15 +182,7 @@ class Engine:
             ((group, runners),) = linked.telling
             return kubewarden.answer(case, group, runners, linked.bare)
         if mutating and case.request.object is not None:
-            upstream = Mutating(case)
-            for native, groups in groupby(linked.writing, lambda each: each[0].native):
-                if native:
-                    upstream.run(group for group, _ in groups)
-                else:
-                    for group, runners in groups:
-                        if _concerns(case, group):
-                            Own(case, group, runners).mutate()
-            upstream.reinvoke()
+            _mutate(case, linked)
         if not case.tally.denials:
             if linked.controller is not None:
                 case.tally.take(linked.controller.answer(case.current, case.deadline))
@@ -201,6 +192,8 @@ class Engine:
                 if silent and group.settled:
                     continue
                 if group.native:
+                    from admit.engine import validating
+
                     validating.judge(case, group, runners[0])
                 elif not _concerns(case, group):
                     continue
@@ -359,6 +352,28 @@ def _denying(bound: Bound) -> Bound:
     if bound.binding.kubewarden is not None:
         return bound
     return replace(bound, binding=replace(bound.binding, validation_actions=("Deny",)))
+
+
+def _mutate(case: Case, linked: _Linked) -> None:
+    """All mutations, in rule-set order."""
+    if not any(group.native for group, _ in linked.writing):
+        _write(case, linked.writing)
+        return
+    from admit.engine.mutating import Mutating  # with what an API server knows of patches, which few rule sets need
+
+    upstream = Mutating(case)
+    for native, groups in groupby(linked.writing, lambda each: each[0].native):
+        if native:
+            upstream.run(group for group, _ in groups)
+        else:
+            _write(case, groups)
+    upstream.reinvoke()
+
+
+def _write(case: Case, groups: Iterable[tuple[Group, tuple[Runner, ...]]]) -> None:
+    for group, runners in groups:
+        if _concerns(case, group):
+            Own(case, group, runners).mutate()
 
 
 def _uses(group: Group) -> frozenset[str]:

@@ -18,7 +18,6 @@ from admit.errors import EvaluationError
 from admit.kubernetes.schemas import Schemas
 from admit.plan.ir import PARAMETERS, Step
 from admit.plan.link import Expression, Judge
-from admit.plan.patch import patched
 from admit.plan.write import MISSING, add_at, remove_at, set_at, value_at
 from admit.rules.lower import Loop, Patch, Validation, Write
 from admit.rules.names import free
@@ -115,6 +114,8 @@ class Runner:
         if isinstance(mutation, Patch):
             if document is None or not all(self._value(condition, scope) is True for condition in mutation.conditions):
                 return document
+            from admit.plan.patch import patched  # with what an API server knows of patches, which few rule sets need
+
             return patched(mutation.kind, document, self._value(mutation.expression, scope), self._schemas)
         failed: list[EvaluationError] = []
         combinations = [*self._combinations(mutation.loops, scope, {"object": ()}, failed)]

@@ -189,8 +189,10 @@ def _known(kubernetes: int | None) -> Mapping[str, tuple[Overload, ...]]:
         chosen = {o.id: o for o in (*ordinary, *(o for o in _declared if o.since is None))}.values()
     else:
         chosen = {o.id: o for o in _declared if o.since is not None and _holds(o, kubernetes)}.values()
-    names = dict.fromkeys(o.function for o in chosen)
-    return {name: tuple(o for o in chosen if o.function == name) for name in names}
+    found: dict[str, list[Overload]] = {}
+    for overload in chosen:
+        found.setdefault(overload.function, []).append(overload)
+    return {name: tuple(overloads) for name, overloads in found.items()}
 
 
 def _holds(candidate: Overload, kubernetes: int) -> bool:
