@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import admit
 from admit.engine import Engine
 from admit.exporters import export
 from admit.kubernetes.normalise import bare, redefaulted
-from admit.loading import check
+from admit.library import Library, path_of
+from admit.loading import binding_of, check
+from admit.rules.workloads import WORKLOADS, Workload
 
-CASES = yaml.safe_load((Path(__file__).parent / "mutating.yaml").read_text())  # our reader has no overrides
+HERE = Path(__file__).parent
+CASES = yaml.safe_load((HERE / "mutating.yaml").read_text())  # our reader has no overrides
+BUNDLED = yaml.safe_load((HERE / "bundled.yaml").read_text())
 
 
 def engine_of(case: Mapping[str, Any]) -> Engine:
@@ -61,3 +68,99 @@ def assert_alike(engine: Engine, again: Engine, requests: Sequence[Mapping[str, 
 def test_refused(case: Mapping[str, Any]) -> None:
     exported = export(engine_of(case), "map", kubernetes=case.get("kubernetes"))
     assert ([*map(str, exported.refused)], exported.documents) == ([case["refused"]], ())
+
+
+@cache
+def bundled(name: str) -> tuple[Engine, Engine]:
+    """What a bundled policy mutates, and what is exported of it."""
+    policy = yaml.safe_load(path_of(name).read_text())
+    policy["spec"].pop("validations", None)
+    binding = binding_of(policy["metadata"]["name"], BUNDLED[name])
+    engine = admit.load([policy, binding])
+    exported = export(engine, "map")
+    assert exported.documents, exported
+    return engine, admit.load(exported.documents)
+
+
+def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+NUMBER, FLAG, TEXT = st.sampled_from([0, 5, 7, 100]), st.booleans(), st.sampled_from("ab")
+CAPABILITIES = st.lists(st.sampled_from(["A", "CAP_A", "C", "cap_d", "ALL"]), max_size=3)
+QUANTITIES = some(cpu=st.sampled_from(["500m", "1", "3"]), memory=st.sampled_from(["1G", "2G"]))
+CONTEXT = {
+    "runAsUser": NUMBER,
+    "runAsGroup": NUMBER,
+    "seLinuxOptions": some(user=st.sampled_from("uv"), level=st.sampled_from(["s0:c2,c1", "s1"])),
+}
+CONTAINER = st.fixed_dictionaries(
+    {"image": TEXT},
+    optional={
+        "securityContext": some(
+            **CONTEXT, allowPrivilegeEscalation=FLAG, capabilities=some(add=CAPABILITIES, drop=CAPABILITIES)
+        ),
+        "resources": some(limits=QUANTITIES, requests=QUANTITIES),
+    },
+)
+CONTAINERS = st.lists(CONTAINER, max_size=2).map(
+    lambda all_: [{"name": f"c{i}", **each} for i, each in enumerate(all_)]
+)
+POD = st.fixed_dictionaries(
+    {"containers": CONTAINERS},
+    optional={
+        "initContainers": CONTAINERS,
+        "ephemeralContainers": CONTAINERS,
+        "securityContext": some(**CONTEXT, fsGroup=NUMBER),
+        "os": st.sampled_from([{"name": "windows"}, {"name": "linux"}]),
+        "priorityClassName": TEXT,
+        "runtimeClassName": TEXT,
+        "dnsConfig": some(
+            options=st.lists(some(value=TEXT).map(lambda option: {"name": "ndots", **option}), max_size=2)
+        ),
+    },
+)
+
+
+def carrying(workload: Workload, pod: dict[str, Any]) -> dict[str, Any]:
+    holder: dict[str, Any] = {"spec": pod}
+    for field in reversed(workload.holder):
+        holder = {field: holder}
+    version = f"{workload.group}/{workload.version}".removeprefix("/")
+    return {"apiVersion": version, "kind": workload.kind, "metadata": {"name": "x", "namespace": "n"}, **holder}
+
+
+ABOUT_PODS = [name for name in BUNDLED if name != "kubewarden/psa-label-enforcer" and "claim" not in name]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.sampled_from(ABOUT_PODS), st.sampled_from(WORKLOADS), FLAG, POD, POD, FLAG)
+def test_bundled_policies(
+    name: str, workload: Workload, created: bool, pod: dict[str, Any], before: dict[str, Any], normal: bool
+) -> None:
+    object, old = (carrying(workload, each) for each in (pod, before))
+    if normal:
+        object, old = admit.normalise(object), admit.normalise(old)
+    request = {"object": object, "subresource": workload.subresource}
+    if workload.subresource or not created:
+        request |= {"operation": "UPDATE", "oldObject": old}
+    engine, again = bundled(name)
+    assert outcome(again, request) == outcome(engine, request)
+
+
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "labels": {"a": "b"}}}
+CLAIM = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c", "namespace": "n"}}
+SAID = [
+    *((name, carrying(WORKLOADS[0], {"containers": [{"name": "b", "image": "b"}]})) for name in ABOUT_PODS),
+    ("kubewarden/psa-label-enforcer", NAMESPACE),
+    ("kubewarden/persistentvolumeclaim-storageclass", {**CLAIM, "spec": {"storageClassName": "fast"}}),
+]
+
+
+@pytest.mark.parametrize("name, object", SAID, ids=[name for name, _ in SAID])
+def test_every_bundled_policy_writes(name: str, object: dict[str, Any]) -> None:
+    assert_alike(*bundled(name), [object])
+
+
+def test_no_bundled_policy_is_left_out() -> None:
+    assert {name for name, policy in Library().items() if policy.mutations} == {*BUNDLED}

@@ -42,6 +42,9 @@ def spelled(node: Expr, loose: bool = False) -> Expr:
             return replace(node, args=(spelled(item, loose), empty))
         case Literal("constant") if isinstance(node.value, list | dict):
             return _spelled(node.value)
+        case Call("orValue", (Literal() as default,), target) if target is not None and default.type == DYN:
+            unknown = Call("dyn", (_spelled(default.value),))  # else what is there would be taken for one of its type
+            return replace(node, args=(unknown,), target=spelled(target, loose))
         case ListExpr(items=items, optional=optional) if loose and len(items) > 1:
             return replace(node, items=tuple(_loosely(item, i in optional) for i, item in enumerate(items)))
         case MapExpr(entries=entries) if loose and len(entries) > 1:
