@@ -59,6 +59,11 @@ class _Printer:
         yield f"binding {binding.name}: {', '.join(binding.validation_actions)}"
         if not group.settled:
             yield "  names, labels or parameters of each request decide whether it is in force"
+        terms = binding.kubewarden
+        if terms is not None and terms.expression is not None:
+            yield f"  policies {unparse(terms.expression)}"
+        if binding.tries and any(step.idle is not None for step in group.steps):
+            yield "  mutations are tried only"
         if not group.native:
             yield f"  settings {orjson.dumps(group.bound.settings).decode()}"
         for step in group.steps:
