@@ -21,7 +21,6 @@ from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of, missing_bindings
 from admit.rules.read import near
 from admit.rules.yaml import Document, read
-from admit.testing import suites
 
 KUBERNETES = click.option(
     "--kubernetes", metavar="VERSION", default=f"1.{NEWEST}", show_default=True, help="The version whose CEL is spoken."
@@ -155,6 +154,8 @@ def path_of(rule: str) -> Path:
 
 def tests_of(rules: Iterable[str]) -> list[Path]:
     """The test files of rules. Raises UsageError where some have none."""
+    from admit.testing import suites  # which takes long to import, and is seldom asked for
+
     files: dict[Path, None] = {}
     for rule in rules:
         name = library_name(rule)
