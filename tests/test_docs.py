@@ -47,8 +47,8 @@ def test_a_configuration_as_shown() -> None:
 
 
 def test_kubewarden_as_shown() -> None:
-    resources, entries, raw = (read(text.encode()) for text in _blocks("docs/kubewarden.md", "yaml"))
-    assert [len(admit.load(documents).bindings) for documents in (resources, entries)] == [2, 2]
+    resources, entries, scope, raw = (read(text.encode()) for text in _blocks("docs/kubewarden.md", "yaml"))
+    assert [len(admit.load(documents).bindings) for documents in (resources, entries, scope)] == [2, 2, 1]
     exec("\n".join(_blocks("docs/kubewarden.md", "python")), {"admit": admit, "raw_engine": admit.load(raw)})
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import admit
 from admit.testing import SUFFIX, run
 
 RULESETS = Path(__file__).parents[1] / "rulesets"
@@ -22,3 +24,43 @@ def test_policy(policy: Path) -> None:
     report = run(policy.with_name(policy.stem + SUFFIX))
     assert not report.failures, "\n".join(map(str, report.failures))
     assert not report.untested, "\n".join(map(str, report.untested))
+
+
+PODS = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE", "UPDATE"]}
+FSGROUPS = {"rule": "MayRunAs", "ranges": [{"min": 1, "max": 2}]}
+OF_PODS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {  # settings, and what they refuse
+    "allowed-fsgroups-psp": (FSGROUPS, {"securityContext": {"fsGroup": 3}}, {}),
+    "allowed-proc-mount-types-psp": ({}, {}, {"securityContext": {"procMount": "Unmasked"}}),
+    "apparmor-psp": ({}, {}, {"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}),
+    "flexvolume-drivers-psp": ({}, {"volumes": [{"name": "v", "flexVolume": {"driver": "d"}}]}, {}),
+    "readonly-root-filesystem-psp": ({}, {}, {"securityContext": {"readOnlyRootFilesystem": False}}),
+    "seccomp-psp": ({}, {}, {"securityContext": {"seccompProfile": {"type": "Unconfined"}}}),
+    "selinux-psp": ({"rule": "MustRunAs", "user": "u"}, {}, {"securityContext": {"seLinuxOptions": {"user": "v"}}}),
+    "sysctl-psp": ({}, {"securityContext": {"sysctls": [{"name": "kernel.sem", "value": "1"}]}}, {}),
+    "volumes-psp": ({"allowedTypes": ["secret"]}, {"volumes": [{"name": "v", "emptyDir": {}}]}, {}),
+}
+
+
+@pytest.mark.parametrize("name", OF_PODS)
+def test_the_scope_of_upstream(name: str) -> None:
+    """What upstream asks of Pods alone is asked of all workloads, unless a binding is about Pods alone."""
+    settings, pod, container = OF_PODS[name]
+    spec = {"policyName": f"kubewarden/{name}", "settings": settings}
+    limits = {"matchResources": {"resourceRules": [PODS]}}
+    head = {"apiVersion": "admit.dev/v1", "kind": "PolicyBinding", "metadata": {"name": "it"}}
+    everywhere = admit.load([{**head, "spec": spec}])
+    upstream = admit.load([{**head, "spec": {**spec, **limits}}])
+    bad = {"name": "it", "image": "it", **container}
+    template = {"spec": {**pod, "containers": [bad]}}
+    bare = {"apiVersion": "v1", "kind": "Pod", **template}
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": template}}
+    assert [each.decide(bare).allowed for each in (everywhere, upstream)] == [False, False]
+    assert [each.decide(deployment).allowed for each in (everywhere, upstream)] == [False, True]
+    if container:
+        sound = {"securityContext": {"readOnlyRootFilesystem": True, "seccompProfile": {"type": "RuntimeDefault"}}}
+        kept = {"containers": [{"name": "it", "image": "it", **sound}]}
+        before, after = {**bare, "spec": kept}, {**bare, "spec": {**kept, "ephemeralContainers": [bad]}}
+        said = [
+            each.decide(after, before, "UPDATE", subresource="ephemeralcontainers") for each in (everywhere, upstream)
+        ]
+        assert [each.allowed for each in said] == [False, True]
