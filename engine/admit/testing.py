@@ -21,6 +21,7 @@ from admit.cel.parse import parse
 from admit.engine import Engine, Way, now
 from admit.engine.tally import AUDIT_KEY
 from admit.errors import AdmitError, CompileError, EvaluationError, Fault, RuleSetError, UsageError
+from admit.importers import cel_policy, kubewarden
 from admit.kubernetes.normalise import normalise
 from admit.library import Library
 from admit.loading import SUFFIXES, Given, binding_of, load, upstream_binding_of
@@ -304,7 +305,7 @@ class _Suite:
         wanted: list[tuple[str, Reference]] = [(kind, written[kind]) for kind in _KINDS if kind in written]
         documents: list[Document] = []
         for kind, reference in wanted:
-            if kind == "policy" and reference.name in Library():
+            if kind == "policy" and (reference.name in Library() or reference.name == cel_policy.NAME):
                 continue
             document = around.find(_KINDS[kind], reference.name)
             if document is None:
@@ -323,12 +324,14 @@ class _Suite:
     @property
     def _upstream(self) -> bool:
         """Whether it is about one of the API server's policies or bindings."""
-        return bool(self._rule_set) and self._rule_set[0].value["kind"] in upstream.KINDS
+        return bool(self._rule_set) and self._rule_set[0].value.get("kind") in upstream.KINDS
 
     def _prepared(self, case: _Case, base: Any) -> tuple[_Case, Any]:
         """The case with its objects as they are sent, and the object expected after mutation."""
         if case.settings is not None and self._upstream:
             self._faults.append(Fault(f"a {self._rule_set[0].value['kind']} has no settings", case.span))
+        elif case.settings is not None and self._rule_set and "kind" not in self._rule_set[0].value:
+            self._faults.append(Fault("an entry of policies.yml has settings of its own", case.span))
         sent = native(base if case.object is None else case.object)
         patched = None
         try:
@@ -418,9 +421,10 @@ class _Suite:
                     self.tested.add(key)
 
 
+_KUBEWARDEN = "Kubewarden"  # of all its documents, known by the names of their bindings
 _KINDS = {
     "policy": ("Policy", "ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"),
-    "binding": ("PolicyBinding", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicyBinding"),
+    "binding": ("PolicyBinding", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicyBinding", _KUBEWARDEN),
 }
 
 
@@ -449,6 +453,8 @@ class _Around:
                 match document.value:
                     case {"kind": str(found), "metadata": {"name": str(called)}}:
                         self._known.setdefault((found, called), document)
+                for name_of_binding, each in kubewarden.bindings_of(document).items():
+                    self._known.setdefault((_KUBEWARDEN, name_of_binding), each)
         return self._known[kind, name]
 
 

@@ -10,8 +10,10 @@ import admit
 from admit.errors import RuleSetError
 from admit.loading import check
 from admit.rules.yaml import read
+from admit.testing import run
 
-FILES = sorted((Path(__file__).parent / "faults").glob("*.yaml"))
+HERE = Path(__file__).parent
+FILES = sorted((HERE / "faults").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -26,10 +28,16 @@ def test_faults(file: Path) -> None:
 
 
 def test_names_are_those_of_the_webhook_configurations() -> None:
-    engine, _ = check(read((FILES[0].parent / "resources.yaml").read_text()))
+    engine, _ = check(read((HERE / "faults" / "resources.yaml").read_text()))
     assert engine.hosted == {"clusterwide-all-fields", "namespaced-shop-older", "namespaced-group-default-sound"}
-    engine, _ = check(read((FILES[0].parent / "policies.yaml").read_text()))
+    engine, _ = check(read((HERE / "faults" / "policies.yaml").read_text()))
     assert engine.bindings == ("sound", "older", "group")
+
+
+@pytest.mark.parametrize("file", sorted((HERE / "tested").glob("*.test.yaml")), ids=lambda file: file.name)
+def test_they_are_tested_as_rules_are(file: Path) -> None:
+    report = run(file)
+    assert report.outcomes and not report.failures, "\n".join(map(str, report.failures))
 
 
 @pytest.mark.parametrize("text", ["a: {}", "a: {spec: {}}", "a: 1", "[{module: labels}]", "{kind: x, module: labels}"])

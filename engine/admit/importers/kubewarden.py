@@ -64,6 +64,19 @@ def read(document: Document, faults: list[Fault]) -> Read | None:
             return None
 
 
+def bindings_of(document: Document) -> dict[str, Document]:
+    """What a document of Kubewarden's holds, by the names of the bindings: itself, or the entries of policies.yml."""
+    match document.value:
+        case {"apiVersion": str(version), "kind": str(kind), "metadata": {"name": str(name)} as metadata}:
+            if version.partition("/")[0] != GROUP or kind not in KINDS:
+                return {}
+            return {_id(kind, metadata.get("namespace") or "default", name): document}
+        case dict() as entries if _is_policies_file(entries):
+            return {name: replace(document, value={name: entry}) for name, entry in entries.items()}
+        case _:
+            return {}
+
+
 def lowered(binding: model.Binding, policies: Mapping[str, model.Policy], kubernetes: str) -> tuple[Bound, list[Fault]]:
     """The binding of a Kubewarden document in plain CEL, and what is wrong with its expressions."""
     terms = binding.kubewarden
@@ -228,9 +241,7 @@ class _Reader:
         if INVALID in (name, namespace, spec) or any(not fault.warning for fault in self.faults[before:]):
             return ()
         self._check_seconds(spec.get("timeout_seconds"), ("spec", "timeoutSeconds"))
-        scope = ("namespaced", namespace) if namespace else ("clusterwide",)
-        group = ("group",) if kind.endswith("Group") else ()
-        return [*self.bound("-".join((scope[0], *group, *scope[1:], name)), spec, ("spec",), _limits(spec, namespace))]
+        return [*self.bound(_id(kind, namespace, name), spec, ("spec",), _limits(spec, namespace))]
 
     def _named(self, key: str, default: str | None) -> Any:
         """A name in the metadata, or INVALID."""
@@ -340,6 +351,13 @@ class _Reader:
         for part in place:
             value = value[part]
         return value
+
+
+def _id(kind: str, namespace: str, name: str) -> str:
+    """The name of what is in force, as Kubewarden's controller has it in webhooks."""
+    group = ("group",) if kind.endswith("Group") else ()
+    scope = ("clusterwide", *group) if kind.startswith("Cluster") else ("namespaced", *group, namespace)
+    return "-".join((*scope, name))
 
 
 def _limits(spec: dict[str, Any], namespace: str) -> model.MatchResources:
