@@ -179,11 +179,18 @@ def _write(documents: tuple[Mapping[str, Any], ...], folder: Path) -> None:
     """A file for each policy, with its bindings."""
     files: dict[str, list[Mapping[str, Any]]] = {}
     for document in documents:
-        name = document.get("spec", {}).get("policyName") or document["metadata"]["name"]
-        files.setdefault(name, []).append(document)
+        files.setdefault(_file(document), []).append(document)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, some in files.items():
-            (folder / f"{name}.yaml").write_text("---\n".join(map(dump, some)))
+            (folder / name).write_text("---\n".join(map(dump, some)))
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def _file(document: Mapping[str, Any]) -> str:
+    """What the file of a document is called; policies of both kinds may have one name."""
+    if document["kind"].endswith("WebhookConfiguration"):
+        return "webhooks.yaml"
+    name = document.get("spec", {}).get("policyName") or document["metadata"]["name"]
+    return f"{name}.mutating.yaml" if document["kind"].startswith("Mutating") else f"{name}.yaml"

@@ -273,14 +273,15 @@ def _conditions(parts: Sequence[Part], route: str, strict: bool) -> Iterator[dic
     if len(lowered) < len(parts):
         return
     strict = strict and not any(map(_selects_some, parts))
+    updated = any(part.place.operation == "UPDATE" for part in parts)  # what our own conditions are about
     names: list[str] = []
     for condition in lowered[0].match_conditions:
-        if not free(condition.expression) <= SEEN or not (strict or condition.name.startswith(DOMAIN)):
+        if not free(condition.expression) <= SEEN or not (updated if condition.name.startswith(DOMAIN) else strict):
             continue
         if all(any(condition.expression == own.expression for own in each.match_conditions) for each in lowered):
             names.append(distinct_name(condition.name, names))
             yield {"name": names[-1], "expression": unparse(condition.expression)}
-    if route == "validate" and all(map(_is_silent_without_change, lowered)):
+    if route == "validate" and updated and all(map(_is_silent_without_change, lowered)):
         changed = Subject(WORKLOADS).changed(("spec",), ("metadata", "labels"), ("metadata", "annotations"))
         yield {"name": f"{DOMAIN}/changed", "expression": unparse(changed)}
 
