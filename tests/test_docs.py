@@ -9,6 +9,7 @@ import pytest
 
 import admit
 from admit.rules.yaml import read
+from admit.testing import run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -46,10 +47,14 @@ def test_a_configuration_as_shown() -> None:
     assert admit.load(read(text.encode())).controller is not None
 
 
-def test_kubewarden_as_shown() -> None:
-    resources, entries, scope, raw = (read(text.encode()) for text in _blocks("docs/kubewarden.md", "yaml"))
+def test_kubewarden_as_shown(tmp_path: Path) -> None:
+    *blocks, tests = _blocks("docs/kubewarden.md", "yaml")
+    resources, entries, scope, raw = (read(text.encode()) for text in blocks)
     assert [len(admit.load(documents).bindings) for documents in (resources, entries, scope)] == [2, 2, 1]
     exec("\n".join(_blocks("docs/kubewarden.md", "python")), {"admit": admit, "raw_engine": admit.load(raw)})
+    (tmp_path / "rules.yaml").write_text(blocks[0], encoding="utf-8")
+    (tmp_path / "rules.test.yaml").write_text(tests, encoding="utf-8")
+    assert run(tmp_path / "rules.test.yaml").failures == ()
 
 
 def _blocks(page: str, language: str) -> list[str]:
