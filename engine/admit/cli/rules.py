@@ -90,12 +90,12 @@ def given(rules: Sequence[str], settings: Mapping[str, Any] | None = None) -> li
     """What `load` is given for the rules; settings are those of the one policy that there is. Raises UsageError."""
     named = [(rule, library_name(rule)) for rule in rules]
     if settings is None:
-        return [path_of(rule) if name is None else binding_of(name, {}) for rule, name in named]
+        return [path_of(rule) if name is None else _in_force(rule, name, {}) for rule, name in named]
     if len(rules) != 1:
         raise UsageError(f"settings are for one policy, but {len(rules)} are named")
     ((rule, name),) = named
     if name is not None:
-        return [binding_of(name, settings)]
+        return [_in_force(rule, name, settings)]
     path = path_of(rule)
     kinds: dict[str, list[Any]] = {"Policy": [], "PolicyBinding": []}
     for document in documents_of(path):
@@ -110,6 +110,18 @@ def given(rules: Sequence[str], settings: Mapping[str, Any] | None = None) -> li
         counts = " and ".join(f"{len(names)} {kind}" for kind, names in kinds.items())
         raise UsageError(f"settings are for one policy without a binding, but {path} has {counts}")
     return [path, binding_of(kinds["Policy"][0], settings)]
+
+
+def _in_force(rule: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The document for a policy of the library; for one called by its module, as Kubewarden has it."""
+    if name == rule:
+        return binding_of(name, settings)
+    return {name_of(rule): {"module": rule, "settings": dict(settings), "allowedToMutate": True}}
+
+
+def is_by_module(rule: str) -> bool:
+    """Whether it is a policy of the library, called by the name of its Kubewarden module. Raises UsageError."""
+    return library_name(rule) not in (None, rule)
 
 
 def configuration_of(pod_security: str) -> Document:

@@ -15,7 +15,7 @@ from admit.cli.files import json_in, request_in
 from admit.cli.kwctl import as_kwctl
 from admit.cli.manifests import admitted, manifests_in
 from admit.cli.output import OUTPUT, Form, show_data
-from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_pod_security, with_settings
+from admit.cli.rules import KUBERNETES, engine_of, is_by_module, settings_from, with_pod_security, with_settings
 from admit.engine import Engine
 from admit.engine.tally import AUDIT_KEY
 from admit.errors import RequestError, UsageError
@@ -71,7 +71,7 @@ def command(
         namespaces=namespaces,
     )
     denied = False
-    decisions = _decisions(engine, items, as_is) if request is None else [_answer(engine, request, raw)]
+    decisions = _decisions(engine, items, as_is) if request is None else [_answer(engine, policies, request, raw)]
     for i, decision in enumerate(decisions):
         denied = denied or not decision.allowed
         if (form or ("json" if request is not None else "text")) == "text":
@@ -81,9 +81,11 @@ def command(
     ctx.exit(1 if denied else 0)
 
 
-def _answer(engine: Engine, file: str, raw: bool) -> Decision:
+def _answer(engine: Engine, policies: Sequence[str], file: str, raw: bool) -> Decision:
+    """The decision on a request; of one policy that is called by its Kubewarden module, as Kubewarden says it."""
     if not raw:
-        return engine.answer(request_in(file))
+        by_module = engine.controller is None and len(policies) == 1 and is_by_module(policies[0])
+        return engine.answer(request_in(file), binding=engine.bindings[0] if by_module else None)
     if len(engine.bindings) != 1:
         raise UsageError(f"--raw asks one policy, but {len(engine.bindings)} are in force")
     return engine.raw({"request": json_in(file)}, engine.bindings[0])
