@@ -55,6 +55,7 @@ def test_merged_twice() -> None:
 
 
 PIECES = [
+    "x.all(a, y.all(b, a > 1 ? b > 1 : true))",
     "p",
     "q || x == 1",
     "p ? q : true",

@@ -12,7 +12,6 @@ from itertools import count
 
 from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, Literal, OptMap, children, rebuild
 from admit.cel.types import BOOL
-from admit.rules.names import free
 
 
 def conjunction(conditions: Iterable[Expr]) -> Expr:
@@ -21,14 +20,13 @@ def conjunction(conditions: Iterable[Expr]) -> Expr:
     return _conjunction(conditions, count(1 + max(map(_highest, conditions), default=0)))
 
 
-def _conjunction(conditions: Iterable[Expr], numbers: Iterator[int], inside: bool = False) -> Expr:
-    """`inside` a loop, what an inner one asks of each element alike is asked before it."""
+def _conjunction(conditions: Iterable[Expr], numbers: Iterator[int]) -> Expr:
     plain: dict[Expr, None] = {}
     loops: dict[Expr, list[Comprehension]] = {}
     tests: dict[Expr, list[Expr]] = {}
     for condition in conditions:
         for conjunct in _conjuncts(condition):
-            match _hoisted(conjunct) if inside else conjunct:
+            match conjunct:
                 case Literal(kind="bool", value=True):
                     pass
                 case Comprehension(macro="all", var2=None) as loop:
@@ -40,7 +38,7 @@ def _conjunction(conditions: Iterable[Expr], numbers: Iterator[int], inside: boo
                     plain[_looked_up_once(conjunct)] = None
     merged = [
         *plain,
-        *(_test(test, consequences, numbers, inside) for test, consequences in tests.items()),
+        *(_test(test, consequences, numbers) for test, consequences in tests.items()),
         *(_loop(same, numbers) for same in loops.values()),  # last: what was asked before is known in them
     ]
     return _joined(merged)
@@ -60,21 +58,7 @@ def _loop(same: list[Comprehension], numbers: Iterator[int]) -> Expr:
     first = same[0]
     var = f"{first.var.partition('#')[0]}#{next(numbers)}"
     predicates = [_renamed(loop.condition, loop.var, var) for loop in same if loop.condition is not None]
-    return replace(first, var=var, condition=_conjunction(predicates, numbers, inside=True))
-
-
-def _hoisted(node: Expr) -> Expr:
-    """`test ? range.all(x, condition) : true` for `range.all(x, test ? condition : true)`, without `x` in the test."""
-    match node:
-        case Comprehension(
-            macro="all",
-            var=var,
-            var2=None,
-            condition=Call(function="_?_:_", args=(test, condition, Literal(kind="bool", value=True))),
-        ) if var not in free(test):
-            return _implied([test], replace(node, condition=condition))
-        case _:
-            return node
+    return replace(first, var=var, condition=_conjunction(predicates, numbers))
 
 
 def _looked_up_once(node: Expr) -> Expr:
@@ -111,8 +95,8 @@ def _highest(node: Expr) -> int:
     return max(own, *map(_highest, children(node)), 0)
 
 
-def _test(test: Expr, consequences: list[Expr], numbers: Iterator[int], inside: bool) -> Expr:
-    return _implied([test], _conjunction(consequences, numbers, inside))
+def _test(test: Expr, consequences: list[Expr], numbers: Iterator[int]) -> Expr:
+    return _implied([test], _conjunction(consequences, numbers))
 
 
 def _implied(tests: list[Expr], consequence: Expr) -> Expr:
