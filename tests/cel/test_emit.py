@@ -31,6 +31,7 @@ EXPRESSIONS = {
     "contains": "'NET_ADMIN' in object.add || object.name in ['a', 'b'] || i in [1, 2, 3]",
     "equality": "object.a == object.b && object.a == 1 && object.a != true && object.b == null || i == 2",
     "exists": "object.metadata.labels.exists(k, k == 'tier')",
+    "flattened": "object.items.map(x, x.parts.filter(p, p > 1)).flatten().size() > i",
     "exists-one": "object.items.exists_one(x, x.first)",
     "filter-and-all": "object.spec.containers.filter(c, has(c.ports)).all(c, c.ports.size() > 0)",
     "has": "has(object.spec.securityContext) && has(object.spec.securityContext.runAsUser)",

@@ -144,6 +144,8 @@ VALUES = [
     ("[1.0, 0.0/0.0, 0.5].sort()", [1.0, float("nan"), 0.5]),
     ("[true, false].sort()", [False, True]),
     ("[[1], [], [2]].flatten()", [1, 2]),
+    ("[[[1], [2]], [[3]]].map(x, x.filter(y, y != [2])).flatten()", [[1], [3]]),
+    ("[[1, 2], []].map(x, x.size() > 0, x.map(y, y + 1)).flatten()", [2, 3]),
     ("'aaa'.findAll('a*?')", ["", "", "", ""]),
     ("'aé b'.findAll('\\\\b')", ["", "", "", ""]),
     ("'aé'.findAll('')", ["", "", ""]),

@@ -90,8 +90,6 @@ def _partial(type: Type, parts: Parts) -> Any:
         return list[_partial(type.element, parts) | None]  # type: ignore[misc]
     if type.form != "struct":
         return _model(type.name)
-    if not parts:
-        return dict
     known = {key: _partial(type.fields[key].type, inner) | None for key, inner in parts.items() if key in type.fields}
     names = {f"f{i}": key for i, key in enumerate(known)}
     declared = [(name, known[key], None) for name, key in names.items()]

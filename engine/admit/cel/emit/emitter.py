@@ -441,6 +441,8 @@ class Emitter:
                     "if test: raise surprise", span, test=test, surprise=self.frame.helper(Surprise, "Surprise")
                 )
                 return found
+            case Call(function="flatten", target=Comprehension() as target, args=()) if self._is_list_of_lists(target):
+                return self._collected(target, flat=True)
             case Call():
                 return self._call(node)
             case ListExpr(items=items, optional=optional) if not optional:
@@ -499,22 +501,38 @@ class Emitter:
             )
         return made
 
-    def _collected(self, node: Comprehension) -> Py:
-        """The list that `filter` or `map` gives."""
-        span = node.span
+    def _collected(self, node: Comprehension, flat: bool = False) -> Py:
+        """The list that `filter` or `map` gives; `flat`, what is in the lists that are in it."""
         items = self.frame.fresh("items")
-        self.frame.emit("items = []", span, items=items)
+        self.frame.emit("items = []", node.span, items=items)
+        kind = self._collect(node, items, flat)
+        return Py(quote("items", node.span, items=items), "list", kind)
+
+    def _collect(self, node: Comprehension, items: str, flat: bool) -> str:
+        """Appends to the items, and tells of which kind they are."""
+        span = node.span
         kinds: list[str] = []
 
         def step() -> None:
             if node.condition is not None:
                 self.unless(node.condition, _continue(span))
+            if flat:
+                assert isinstance(node.result, Comprehension)
+                kinds.append(self._collect(node.result, items, flat=False))
+                return
             value = self.variables[node.var] if node.result is None else self.value(node.result)
             kinds.append(self.frame.kind(value))
             self.frame.emit("items.append(value)", span, items=items, value=value.code)
 
         self.loop(node, step)
-        return Py(quote("items", span, items=items), "list", kinds[0] if len(kinds) == 1 else "")
+        return kinds[0] if len(kinds) == 1 else ""
+
+    def _is_list_of_lists(self, node: Comprehension) -> bool:
+        """Whether it maps to lists that are made for it alone, so that they need not be made."""
+        match node.result:
+            case Comprehension(macro="filter" | "map", var2=None) as inner if node.macro == "map" and node.var2 is None:
+                return not self.numbering.shared(node) and not self.numbering.shared(inner)
+        return False
 
     # Calls
 
