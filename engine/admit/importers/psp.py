@@ -264,7 +264,7 @@ type == 'projected' && volume.projected.?sources.orValue([]).all(source,
 }
 
 _HOLDERS = "([dyn(pod)] + containers)"
-_UNCONFINED_POD = "pod.?securityContext.?seccompProfile.orValue(null) == null"
+_NO_POD_PROFILE = "pod.?securityContext.?seccompProfile.orValue(null) == null"
 _POD_ANNOTATION = "podMetadata.?annotations[?'seccomp.security.alpha.kubernetes.io/pod'].orValue('')"
 _NO_SECCOMP = f"""\
 {_HOLDERS}.all(h, h.?securityContext.?seccompProfile.orValue(null) == null) &&
@@ -325,10 +325,10 @@ class _Rules:
         metadata = {"name": f"{self.name}.{policy}"}
         self.bindings.append({"apiVersion": API_VERSION, "kind": "PolicyBinding", "metadata": metadata, "spec": spec})
 
-    def default(self, path: str, to: str, unless: str) -> None:
-        """Has a field of each container written where neither it nor anything else says what it should be."""
+    def write(self, path: str, to: str, when: str) -> None:
+        """Has a field written, of the pod or of each container."""
         each = {"forEach": {"container": "containers"}} if path.startswith("container.") else {}
-        self.mutations.append({"set": path, "to": to, **each, "when": unless})
+        self.mutations.append({"set": path, "to": to, **each, "when": when})
 
     def deny_unless(self, name: str, message: str, **test: Any) -> None:
         self.validations.append({"name": name, **test, "message": message})
@@ -345,12 +345,12 @@ class _Rules:
         if not spec["allowPrivilegeEscalation"]:
             self.bind("allow-privilege-escalation-psp", {"default_allow_privilege_escalation": False})
         elif default is False:
-            self.default("container.securityContext.allowPrivilegeEscalation", "false", unsaid)
+            self.write("container.securityContext.allowPrivilegeEscalation", "false", unsaid)
         elif default:
             self.no_effect("Kubernetes allows it to whoever does not say otherwise", "defaultAllowPrivilegeEscalation")
         if spec["readOnlyRootFilesystem"]:
             unsaid = "container.?securityContext.?readOnlyRootFilesystem.orValue(null) == null"
-            self.default("container.securityContext.readOnlyRootFilesystem", "true", unsaid)
+            self.write("container.securityContext.readOnlyRootFilesystem", "true", unsaid)
             self.bind("readonly-root-filesystem-psp")
         types = spec["allowedProcMountTypes"]
         if "Unmasked" not in types:
@@ -433,7 +433,7 @@ class _Rules:
             allowed = [_VOLUMES.get(type, type) for type in types] or ["none"]
             token = {"exceptions": [_TOKEN]} if "secret" in types and "projected" not in types else {}
             self.bind("volumes-psp", {"allowedTypes": allowed}, **token)
-        for name, type, write in (
+        for name, type, restrict in (
             ("allowedHostPaths", "hostPath", self.host_paths),
             ("allowedFlexVolumes", "flexVolume", self.flex_volumes),
             ("allowedCSIDrivers", "csi", self.csi_drivers),
@@ -441,17 +441,20 @@ class _Rules:
             if self.spec[name] and not {type, "*"}.intersection(types):
                 self.no_effect(f"spec.volumes has no {type}", name)
             elif self.spec[name]:  # an empty list allows all of the type
-                write()
+                restrict()
 
     def host_paths(self) -> None:
         """Of prefixes that cover a path any that is writable decides, here the longest: what has no say is left out."""
         paths = self.spec["allowedHostPaths"]
         prefixes = [{"pathPrefix": path["pathPrefix"], "readOnly": path["readOnly"]} for path in paths]
-        writable = [_names(path["pathPrefix"]) for path in prefixes if not path["readOnly"]]
+        rooted = [path["pathPrefix"].startswith("/") for path in prefixes]
+        writable = [
+            _names(path["pathPrefix"]) for path, at in zip(prefixes, rooted, strict=True) if at and not path["readOnly"]
+        ]
         kept = []
         for i, path in enumerate(prefixes):
             names = _names(path["pathPrefix"])
-            if not path["pathPrefix"].startswith("/"):
+            if not rooted[i]:
                 self.no_effect("no path of a host begins so", "allowedHostPaths", i, "pathPrefix")
             elif path["readOnly"] and any(names[: len(wider)] == wider for wider in writable):
                 self.no_effect("a prefix of it is allowed without readOnly", "allowedHostPaths", i)
@@ -493,8 +496,8 @@ class _Rules:
         annotations = _annotations(self.document)
         default = annotations.get(f"{_SECCOMP}defaultProfileName", "")
         if default:
-            unless = f"{_UNCONFINED_POD} && {_POD_ANNOTATION} == ''"
-            self.default("pod.securityContext.seccompProfile", _profile(default), unless)
+            unsaid = f"{_NO_POD_PROFILE} && {_POD_ANNOTATION} == ''"
+            self.write("pod.securityContext.seccompProfile", _profile(default), unsaid)
         allowed = [name for name in annotations.get(f"{_SECCOMP}allowedProfileNames", "").split(",") if name]
         if "*" in allowed:
             return
@@ -504,8 +507,8 @@ class _Rules:
         if {"runtime/default", "docker/default"}.intersection(allowed):
             allowed = list(dict.fromkeys([*allowed, "runtime/default", "docker/default"]))
         for profile in allowed:
-            said = f"{_UNCONFINED_POD} && {_POD_ANNOTATION} == {_cel(profile)}"
-            self.default("pod.securityContext.seccompProfile", _profile(profile), said)
+            said = f"{_NO_POD_PROFILE} && {_POD_ANNOTATION} == {_cel(profile)}"
+            self.write("pod.securityContext.seccompProfile", _profile(profile), said)
         self.bind("seccomp-psp", {"allowed_profiles": allowed})
         has_one = {"value": "pod.?securityContext.?seccompProfile", "present": True}
         self.deny_unless("seccomp", "the pod must have a seccomp profile", **has_one)
@@ -514,7 +517,7 @@ class _Rules:
         annotations = _annotations(self.document)
         default = annotations.get(f"{_APP_ARMOR}defaultProfileName", "")
         if default:
-            self.default("container.securityContext.appArmorProfile", _profile(default), f"!({_HAS_APP_ARMOR})")
+            self.write("container.securityContext.appArmorProfile", _profile(default), f"!({_HAS_APP_ARMOR})")
         allowed = [name for name in annotations.get(f"{_APP_ARMOR}allowedProfileNames", "").split(",") if name]
         if allowed:
             self.bind("apparmor-psp", {"allowed_profiles": allowed})
@@ -531,7 +534,7 @@ class _Rules:
             return
         default = classes.get("defaultRuntimeClassName")
         if default is not None:
-            self.default("pod.runtimeClassName", _cel(default), "pod.?runtimeClassName.orValue(null) == null")
+            self.write("pod.runtimeClassName", _cel(default), "pod.?runtimeClassName.orValue(null) == null")
         if "*" not in classes["allowedRuntimeClassNames"]:
             self.deny_unless(
                 "runtime-class",
