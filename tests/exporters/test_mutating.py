@@ -52,6 +52,7 @@ def test_export(case: Mapping[str, Any], kubernetes: str) -> None:
     assert not exported.refused
     names = [each["metadata"]["name"] for each in exported.documents if each["kind"] == "MutatingAdmissionPolicy"]
     assert names == case.get("documents", names)
+    assert [*map(str, exported.notes)] == case.get("notes", [])
     again, faults = check(exported.documents, kubernetes=kubernetes, advice=True)
     assert not faults
     assert_alike(engine, again, case["requests"])

@@ -16,11 +16,13 @@ from admit.exporters.parts import Part, part_of, reachable, renamed
 from admit.exporters.subject import Subject, variable
 from admit.exporters.text import Unwritable, Writer
 from admit.exporters.versions import TooNew, api_version
-from admit.exporters.writes import expression, guarded, happening
-from admit.rules import model
+from admit.exporters.webhooks import Place, places
+from admit.exporters.writes import Field, expression, guarded, happening, overlap, written
+from admit.kubernetes.validate import problems
+from admit.rules import model, patches
 from admit.rules.lower import Bound, Lowered, Mutation, Patch
 from admit.rules.names import fresh, substitute
-from admit.rules.patches import OBJECT, Place, Roots, joined
+from admit.rules.patches import OBJECT, Roots, joined
 from admit.rules.paths import Elements, Path
 from admit.rules.restate import IMMUTABLE, restate
 from admit.rules.workloads import CREATED, NOT_BEING_DELETED, Workload, differ, disjunction
@@ -41,6 +43,7 @@ class Mutating:
     accept_expiring: bool = False
     refused: list[Refusal] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    _writing: list[tuple[str, list[Place], list[Field]]] = field(default_factory=list)
 
     def documents(self, bounds: Sequence[Bound]) -> list[dict[str, Any]]:
         """Each policy before its bindings."""
@@ -50,7 +53,12 @@ class Mutating:
             changing = {each.policy.name for bound in bounds for each in bound.members if each.mutations}
             self.refused += (Refusal(name, "mutations", str(error), error.since) for name in sorted(changing))
             return []
-        return [*_written([draft for bound in bounds for draft in self._drafts(bound)], version)]
+        documents = []
+        for draft, document_ in _written([draft for bound in bounds for draft in self._drafts(bound)], version):
+            found = problems(document_)
+            self.refused += [Refusal(draft.policy.name, "mutations", problem.text) for problem in found]
+            documents += [] if found else [document_]
+        return documents
 
     def _drafts(self, bound: Bound) -> Iterator[Draft]:
         of = bound.binding
@@ -61,7 +69,7 @@ class Mutating:
                 yield Draft(of, policy, dict(policy.document["spec"]))
             elif of.policy.kind == "Policy" and policy.mutations:
                 if not of.mutates:
-                    self.notes.append(Note(policy.name, "", "it changes nothing under a binding without Deny"))
+                    self.notes.append(Note(policy.name, "", f"it changes nothing under {of.name}"))
                 elif self._is_timeless(of, policy):
                     yield from self._drafts_of(of, lowered)
 
@@ -72,12 +80,24 @@ class Mutating:
         if not changes:
             self.notes.append(Note(policy.name, "", "it writes nothing under these settings"))
             return
+        self._compare(lowered, [each for at_once in changes for each in at_once])
         try:
             for body in _bodies(part, changes):
                 spec = body.spec(Writer(self.kubernetes, policy.param_kind is not None))
                 yield Draft(of, policy, spec, body.suffix)
         except Unwritable as error:
             self.refused.append(Refusal(policy.name, "mutations", str(error), error.since))
+
+    def _compare(self, lowered: Lowered, mutations: Sequence[Mutation]) -> None:
+        """Notes the bindings so far under which something else is written there: an API server keeps no order."""
+        about, fields = [*places(lowered)], [*written(mutations)]
+        for other, about_too, its_fields in self._writing:
+            meet = any(a.meet(b) is not None for a in about for b in about_too)
+            if meet and any(overlap(a, b) for a in fields for b in its_fields):
+                order = "and an API server applies policies in no order to rely on"
+                text = f"{other} and {lowered.binding.name} write to one place, {order}"
+                self.notes.append(Note(lowered.policy.name, "", text))
+        self._writing.append((lowered.binding.name, about, fields))
 
     def _is_timeless(self, of: model.Binding, policy: model.Policy) -> bool:
         """Whether the exceptions from its mutations hold without an end, as far as an API server is concerned."""
@@ -219,8 +239,8 @@ def _of_objects(
     path = variable(PATH)
     roots = {
         **OBJECT,
-        "pod": Place(variable(subject.spec), joined(path, Literal("string", "/spec"))),
-        HOLDER: Place(variable(subject.holder), path),
+        "pod": patches.Place(variable(subject.spec), joined(path, Literal("string", "/spec"))),
+        HOLDER: patches.Place(variable(subject.holder), path),
     }
     guards = [_guard(part, at_once[0], subject) for at_once in changes]
     placed = [[_held(each) for each in at_once] for at_once in changes]
@@ -288,7 +308,7 @@ def _held(mutation: Mutation) -> Mutation:
     return replace(mutation, loops=loops, paths=tuple(map(placed, mutation.paths)))
 
 
-def _written(drafts: Sequence[Draft], version: str) -> Iterator[dict[str, Any]]:
+def _written(drafts: Sequence[Draft], version: str) -> Iterator[tuple[Draft, dict[str, Any]]]:
     """The documents: policies that say the same are one, with several bindings."""
     policies: dict[str, Draft] = {}
     bindings: list[str] = []
@@ -303,6 +323,6 @@ def _written(drafts: Sequence[Draft], version: str) -> Iterator[dict[str, Any]]:
             name = distinct_name(name, policies)
             policies[name] = draft
             told = {} if draft.policy.kind == POLICY else {"policy": draft.policy.name, **about(draft.policy)}
-            yield document(POLICY, name, draft.spec, told, version)
+            yield draft, document(POLICY, name, draft.spec, told, version)
         bindings.append(distinct_name(f"{of.name}{draft.suffix}", bindings))
-        yield binding(of, bindings[-1], name, BINDING, {}, version)
+        yield draft, binding(of, bindings[-1], name, BINDING, {}, version)

@@ -120,6 +120,20 @@ class Place(NamedTuple):
         return Place(*both) if len(both) == len(self) else None
 
 
+def places(lowered: Lowered) -> Iterable[Place]:
+    """Where a policy may have something to do: all that it is about, and little more."""
+    found: Iterable[Place] = (Place("*", "*", "*", "*", each) for each in OPERATIONS)
+    if lowered.policy.subject is not None:
+        found = _of_workloads()
+    for match in _limits(lowered):
+        if match.resource_rules:
+            named = [*_named(match.resource_rules)]
+            found = [both for a in found for b in named if (both := a.meet(b)) is not None]
+        excluded = [*_named(rule for rule in match.exclude_resource_rules if not rule.resource_names)]
+        found = [place for place in found if not any(each.covers(place) for each in excluded)]
+    return dict.fromkeys(found)
+
+
 class Part(NamedTuple):
     """What a policy under a binding, or the Pod Security controller, has to do at a place.
 
@@ -167,7 +181,7 @@ def _parts(engine: Engine) -> Iterator[Part]:
             closed = "Deny" in bound.binding.validation_actions and lowered.policy.failure_policy == "Fail"
             tried = bound.binding.tries and lowered.mutations
             tells = bool(lowered.validations or lowered.audit_annotations or tried)
-            for place in _places(lowered):
+            for place in places(lowered):
                 yield Part(place, lowered, closed, _writes(engine, bound, lowered, place), tells)
     if engine.controller is not None:
         namespaces = (Place("", "v1", "namespaces", "", operation) for operation in _WRITTEN)
@@ -179,20 +193,6 @@ def _parts(engine: Engine) -> Iterator[Part]:
 def _limits(lowered: Lowered) -> Iterator[MatchResources]:
     """What a policy and its binding say of matching."""
     return (each for each in (lowered.policy.match_constraints, lowered.binding.match_resources) if each is not None)
-
-
-def _places(lowered: Lowered) -> Iterable[Place]:
-    """Where a policy may have something to do: all that it is about, and little more."""
-    places: Iterable[Place] = (Place("*", "*", "*", "*", each) for each in OPERATIONS)
-    if lowered.policy.subject is not None:
-        places = _of_workloads()
-    for match in _limits(lowered):
-        if match.resource_rules:
-            named = [*_named(match.resource_rules)]
-            places = [both for a in places for b in named if (both := a.meet(b)) is not None]
-        excluded = [*_named(rule for rule in match.exclude_resource_rules if not rule.resource_names)]
-        places = [place for place in places if not any(each.covers(place) for each in excluded)]
-    return dict.fromkeys(places)
 
 
 _WRITTEN = OPERATIONS[:2]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from admit.cel.ast import Call, Expr, ListExpr, Literal, Message, children
 from admit.cel.env import Declarations
@@ -16,7 +16,11 @@ from admit.rules.lower import Loop, Mutation, Patch, Write
 from admit.rules.model import PatchKind
 from admit.rules.names import substitute
 from admit.rules.patches import Roots, json_patch, needed
+from admit.rules.paths import Path
 from admit.source import UNKNOWN
+
+Field: TypeAlias = tuple[str | None, ...]
+"""The variable that a path begins with, and its keys; None for an element of a list, and for what is computed."""
 
 TRUE, FALSE = Literal("bool", True), Literal("bool", False)
 LARGEST = 2**53
@@ -53,6 +57,30 @@ def expression(at_once: Sequence[Mutation], roots: Roots) -> tuple[PatchKind, Ex
     if patch is None:
         raise Unwritable("two of the paths that it writes may be one place")
     return "jsonPatch", patch
+
+
+def written(mutations: Iterable[Mutation]) -> Iterator[Field]:
+    """The fields that are written, as far as that can be seen."""
+    for write in mutations:
+        if isinstance(write, Write):
+            for path in write.paths:
+                yield from _fields(path, write.loops)
+
+
+def overlap(a: Field, b: Field) -> bool:
+    """Whether two fields may be one, or one inside of the other."""
+    return all(one is None or other is None or one == other for one, other in zip(a, b, strict=False))
+
+
+def _fields(path: Path, loops: Sequence[Loop]) -> Iterator[Field]:
+    below = tuple(each if isinstance(each, str) else None for each in path.segments)
+    elements = next((loop.elements for loop in loops if loop.variable == path.root), None)
+    if elements is None:
+        yield path.root, *below
+        return
+    for each in elements.lists:
+        for above in _fields(each, loops):
+            yield *above, None, *below
 
 
 def _unrolled(write: Write, within: Declarations) -> Iterator[Write]:
