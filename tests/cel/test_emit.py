@@ -16,7 +16,7 @@ from admit.errors import EvaluationError
 
 VARIABLES = {"object": "dyn", "i": "int", "d": "double", "s": "string", "b": "bool", "l": "list(int)"}
 KUBERNETES = Environment("1.36", VARIABLES)
-SPECIFICATION = Environment(None, VARIABLES)
+SPECIFICATION = Environment(None, VARIABLES, libraries=["lists"])
 
 # The text of each is tests/golden/emit/NAME.txt.
 EXPRESSIONS = {
