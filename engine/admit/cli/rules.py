@@ -15,7 +15,7 @@ from admit.cel.env import NEWEST
 from admit.cli.files import content_of
 from admit.cli.output import show_faults
 from admit.engine import Engine
-from admit.errors import RuleSetError, UsageError
+from admit.errors import Fault, RuleSetError, UsageError
 from admit.importers.modules import CEL_POLICY, FOLDER, REFUSED, bundled, is_module, name_of
 from admit.library import Library
 from admit.loading import Given, binding_of, check, files_of, missing_bindings
@@ -82,6 +82,8 @@ def engine_of(
         raise RuleSetError(errors)
     if enforce_controllers and engine.controller is None:
         raise UsageError("--pod-security-enforce-controllers needs --pod-security, or a PodSecurityConfiguration")
+    if not engine.bindings and engine.controller is None:
+        faults.append(Fault(f"nothing is in force in {', '.join(rules)}: everything is allowed", warning=True))
     show_faults(faults)
     return engine
 
