@@ -136,7 +136,7 @@ class _Reader:
             if not isinstance(message, str):
                 self.fault("expected a string", at)
                 message = ""
-            text = message.strip() or f"failed expression: {str(item.get('expression', ('',))[0]).strip()}"
+            text = _line(message) or f"failed expression: {_line(str(item.get('expression', ('',))[0]))}"
             reason, at = item.get("reason", ("Invalid", place))
             if reason not in REASONS:
                 supported = ", ".join(map(json.dumps, REASONS))
@@ -219,6 +219,11 @@ EVERYTHING = model.MatchResources((model.ResourceRule(("*",), ("*",), ("*",), ("
 def _given(item: Fields) -> bool:
     text = item.get("messageExpression", ("",))[0]
     return not isinstance(text, str) or bool(text.strip())
+
+
+def _line(text: str) -> str:
+    """The text in one line, as messages are."""
+    return " ".join(line.strip() for line in text.strip().splitlines())
 
 
 def _of_admission(node: Expr) -> Expr:
