@@ -97,7 +97,11 @@ def variable(name: str) -> Expr:
 
 
 def rules_of(lowered: Lowered) -> list[dict[str, Any]]:
-    """The resource rules of a policy about pods: what it says itself, of those kinds alone that carry one."""
+    """The resource rules of a policy about pods: what it says itself, of those kinds alone that carry one.
+
+    Where it says nothing of versions they are any: of these an API server checks no types, which would take it minutes
+    for a large policy, and tell nothing of what is dyn.
+    """
     constraints = lowered.policy.match_constraints
     written: Sequence[ResourceRule] = constraints.resource_rules if constraints is not None else ()
     return [*_rules(written or [ResourceRule(OPERATIONS, ("*",), ("*",), ("*/*",))])]
@@ -110,7 +114,8 @@ def _rules(written: Sequence[ResourceRule]) -> Iterator[dict[str, Any]]:
             is_meant = rule.in_group(each.group) and rule.names(each.resource, each.subresource)
             if is_meant and not {"*", each.version}.isdisjoint(rule.api_versions):
                 resource = f"{each.resource}/{each.subresource}".rstrip("/")
-                groups.setdefault((each.group, each.version), []).append(resource)
+                version = "*" if "*" in rule.api_versions else each.version
+                groups.setdefault((each.group, version), []).append(resource)
         for (group, version), resources in groups.items():
             yield {
                 "apiGroups": [group],

@@ -26,7 +26,7 @@ def is_said_once(rule: Validation) -> bool:
 
 def found(rule: Validation) -> Expr:
     """The messages of the combinations of loops that fail, in lists in one another as the loops are."""
-    return _found(rule, rule.loops, rule.messages[0])
+    return _found(rule, rule.loops, _trimmed(rule.messages[0]))
 
 
 def joined(rule: Validation, found: Expr) -> Expr:
@@ -44,6 +44,23 @@ def _call(function: str, *args: Expr, target: Expr | None = None) -> Expr:
 def _let(name: str, value: Expr, body: Expr) -> Expr:
     """`[value].map(name, body)[0]`, since Kubernetes has no cel.bind."""
     return _call("_[_]", Comprehension("map", ListExpr((value,)), name, None, body), Literal("int", 0))
+
+
+def _trimmed(message: Expr) -> Expr:
+    """The text without white space around it; it has none where it begins and ends with literal text that has none."""
+    is_tight = _end(message, 0)[:1].strip() and _end(message, 1)[-1:].strip()
+    return message if is_tight else _call("trim", target=message)
+
+
+def _end(text: Expr, side: int) -> str:
+    """The literal text at one end of a sum."""
+    match text:
+        case Call("_+_", operands):
+            return _end(operands[side], side)
+        case Literal("string", literal):
+            return str(literal)
+        case _:
+            return ""
 
 
 def _found(rule: Validation, loops: tuple[Loop, ...], message: Expr) -> Expr:
