@@ -36,7 +36,7 @@ from admit.plan.build import build
 from admit.plan.composed import Composed
 from admit.plan.ir import Group, Plan
 from admit.plan.link import Expression, Judge, judges
-from admit.plan.match import Route
+from admit.plan.match import Route, may_match
 from admit.plan.params import CRD, ByKind, by_kind
 from admit.plan.run import Runner
 from admit.rules import model
@@ -224,11 +224,12 @@ class Engine:
         end = time.monotonic() + seconds
         if self.controller is not None:
             self.controller.warm()
-        for binding in (None, *sorted(self.hosted)):
+        own = {b.binding.name: b.binding.match_resources for b in self.bounds if b.binding.kubewarden is not None}
+        for binding, limits in ((None, None), *own.items()):
             for operation in ("CREATE", "UPDATE"):
                 for kind in WORKLOADS:
-                    if time.monotonic() < end:
-                        route = Route(kind.group, kind.version, kind.resource, kind.subresource, operation, True)
+                    route = Route(kind.group, kind.version, kind.resource, kind.subresource, operation, True)
+                    if time.monotonic() < end and (limits is None or may_match(limits, route)):
                         self._link(route, binding, False)
 
     def plan(self, route: Route, binding: str | None = None) -> tuple[Plan, Judge]:
