@@ -18,7 +18,7 @@ from admit.admission.patch import diff
 from admit.cel.library.authorization import Attributes, Verdict
 
 from .recorder import Recorder
-from .server import VERSION, Object, Server, until, warnings
+from .server import VERSION, Object, Server, message, until, warnings
 
 Case: TypeAlias = Mapping[str, Any]
 """A row of policies.yaml: a policy, its bindings, the objects that there are, and requests."""
@@ -237,6 +237,17 @@ def within(documents: Iterable[Mapping[str, Any]], namespace: str) -> list[Objec
             spec["matchResources"] = {**spec.get("matchResources", {}), "namespaceSelector": selector}
         made.append({**document, "metadata": {**document["metadata"], "name": name}, "spec": spec})
     return made
+
+
+def said(answer: httpx.Response) -> str:
+    """Why a request is refused, without the words before it of a policy or a webhook that refuses it."""
+    return _PREFIX.sub("", message(answer))
+
+
+_PREFIX = re.compile(
+    r'admission webhook "\S+" denied the request: '
+    r"|\S+ \S+ is forbidden: ValidatingAdmissionPolicy '\S+' with binding '\S+' denied request: "
+)
 
 
 def merged(target: Any, patch: Any) -> Any:

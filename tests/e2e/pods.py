@@ -66,6 +66,14 @@ def pod(seed: int) -> Object:
     return _Pod(Random(seed)).made(f"random-{seed}")
 
 
+def deployment(pod: Object) -> Object:
+    """One whose template is the pod."""
+    labels = {"app": "web"}
+    template = {"metadata": {**pod["metadata"], "labels": labels}, "spec": pod["spec"]}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": pod["metadata"]["name"]}, "spec": spec}
+
+
 class _Pod:
     """What is drawn for one pod: the less `strict` it is, the more is forbidden at some level."""
 

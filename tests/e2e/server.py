@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +56,7 @@ class Server:
 
     client: httpx.Client
     audit: AuditLog
+    authority: Path
     _plurals: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
 
     def path(self, object: Mapping[str, Any], *more: str, named: bool = True) -> str:
@@ -85,6 +86,19 @@ class Server:
         assert answer.is_success, f"{object['kind']} {object['metadata']['name']}: {answer.json()['message']}"
         created: Object = answer.json()
         return created
+
+    def serves(self, object: Mapping[str, Any]) -> bool:
+        """Whether objects of this version and kind are created in namespaces."""
+        try:
+            return self.is_namespaced(object)
+        except (httpx.HTTPStatusError, KeyError):
+            return False
+
+    def tried(self, object: Mapping[str, Any], namespace: str) -> httpx.Response:
+        """The answer to an object that is created by dry-run, whatever else is in it."""
+        placed = {**object, "metadata": {**object["metadata"], "namespace": namespace}}
+        query = {"dryRun": "All", "fieldValidation": "Ignore"}
+        return self.client.post(self.path(placed, named=False), params=query, json=placed)
 
     def delete(self, object: Mapping[str, Any]) -> None:
         self.client.delete(self.path(object)).raise_for_status()
@@ -142,6 +156,13 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
+def type_warnings(server: Server, policies: Iterable[str]) -> dict[str, Any]:
+    """What kube-controller-manager would write into the status of policies; nothing of those that are sound."""
+    command = [build(), "check", str(server.client.base_url), TOKEN, server.authority, *policies]
+    checked = subprocess.run(command, capture_output=True, check=True)
+    return {name: warnings for name, warnings in json.loads(checked.stdout).items() if warnings}
+
+
 @contextmanager
 def running(binary: Path, folder: Path) -> Iterator[Server]:
     """A server with an empty cluster, in an empty folder, until the end of the block."""
@@ -173,7 +194,8 @@ def running(binary: Path, folder: Path) -> Iterator[Server]:
     with (folder / "log").open("wb") as log, subprocess.Popen([binary, *arguments], stdout=log, stderr=log) as process:
         try:
             _wait(port, process, folder)
-            context = ssl.create_default_context(cafile=str(folder / "certificates" / "apiserver.crt"))
+            authority = folder / "certificates" / "apiserver.crt"
+            context = ssl.create_default_context(cafile=str(authority))
             with httpx.Client(
                 base_url=f"https://127.0.0.1:{port}",
                 headers={"Authorization": f"Bearer {TOKEN}"},
@@ -182,7 +204,7 @@ def running(binary: Path, folder: Path) -> Iterator[Server]:
             ) as client:
                 while not client.get("/readyz").is_success:
                     time.sleep(0.2)
-                yield Server(client, AuditLog(folder / "audit.log"))
+                yield Server(client, AuditLog(folder / "audit.log"), authority)
         finally:
             process.terminate()
 

@@ -7,7 +7,6 @@ in namespaces that ask for something. `admit` is given what was recorded, and th
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,10 +26,10 @@ from admit.exporters.webhooks import configurations
 from admit.loading import binding_of
 from admit.podsecurity import evaluate
 
-from .compare import Trial, within
-from .pods import pod
+from .compare import Trial, said, within
+from .pods import deployment, pod
 from .recorder import Recorder
-from .server import VERSION, Object, Server, message, namespace, until, warnings
+from .server import VERSION, Object, Server, namespace, until, warnings
 from .webhook import asking
 
 RANDOM = 1000
@@ -71,7 +70,7 @@ def taken(server: Server, recorder: Recorder, conformance: Path) -> list[Taken]:
         selector = {"matchLabels": {"kubernetes.io/metadata.name": FREE}}
         configuration["webhooks"][0]["namespaceSelector"] = selector
         server.create(configuration)
-    until(lambda: _recorded(server, recorder, _deployment(pod(0))))
+    until(lambda: _recorded(server, recorder, deployment(pod(0))))
     found = ((manifest, _recorded(server, recorder, manifest)) for manifest in _manifests(conformance))
     return [Taken(manifest, request) for manifest, request in found if request is not None]
 
@@ -102,7 +101,7 @@ def test_webhook(server: Server, taken: list[Taken], tmp_path: Path) -> None:
     forbidden = {**pod(0), "spec": {**pod(0)["spec"], "hostPID": True}}
     configure = partial(configurations, engine)
     version = "--kubernetes", KUBERNETES
-    with asking(server, [rules], tmp_path, configure, lambda: _created(server, forbidden, [*places][-1]), *version):
+    with asking(server, [rules], tmp_path, configure, lambda: server.tried(forbidden, [*places][-1]), *version):
         _compare(server, taken, dict.fromkeys(places, engine), f"validate.admit.dev/{LABEL.replace('/', '.')}")
 
 
@@ -124,7 +123,7 @@ def _compare(server: Server, taken: list[Taken], engines: Mapping[str, Engine], 
     of annotations begin there."""
     found, outcomes = [], set()
     for each, place in _each_somewhere(taken, engines):
-        answer = _created(server, each.manifest, place)
+        answer = server.tried(each.manifest, place)
         theirs = _theirs(server, answer, noted)
         requested = engines[place].review(each.within(place))
         written = engines[place].decide(admit.normalise(each.manifest, place))
@@ -161,18 +160,12 @@ def _theirs(server: Server, answer: httpx.Response, noted: str) -> Answer:
     status = {} if answer.is_success else answer.json()
     annotations = server.audit.annotations(answer).items()
     return {
-        "message": _PREFIX.sub("", message(answer)),
+        "message": said(answer),
         "code": status.get("code", 200),
         "reason": status.get("reason", ""),
         "warnings": [text for text in warnings(answer) if text.startswith("would violate")],
         "annotations": {LABEL + key.removeprefix(noted): text for key, text in annotations if key.startswith(noted)},
     }
-
-
-_PREFIX = re.compile(
-    r'admission webhook "\S+" denied the request: '
-    r"|\S+ \S+ is forbidden: ValidatingAdmissionPolicy '\S+' with binding '\S+' denied request: "
-)
 
 
 def _ours(decision: Decision) -> Answer:
@@ -187,13 +180,7 @@ def _ours(decision: Decision) -> Answer:
 
 def _recorded(server: Server, recorder: Recorder, manifest: Object) -> Object | None:
     recorder.clear()
-    return recorder.validating if _created(server, manifest, FREE).is_success else None
-
-
-def _created(server: Server, manifest: Object, namespace: str) -> httpx.Response:
-    placed = {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
-    query = {"dryRun": "All", "fieldValidation": "Ignore"}
-    return server.client.post(server.path(placed, named=False), params=query, json=manifest)
+    return recorder.validating if server.tried(manifest, FREE).is_success else None
 
 
 def _manifests(conformance: Path) -> Iterator[Object]:
@@ -205,14 +192,7 @@ def _manifests(conformance: Path) -> Iterator[Object]:
     for seed in range(RANDOM + RANDOM // 10):
         yield pod(seed)
         if seed % 4 == 0:
-            yield _deployment(pod(seed))
-
-
-def _deployment(pod: Object) -> Object:
-    labels = {"app": "web"}
-    template = {"metadata": {**pod["metadata"], "labels": labels}, "spec": pod["spec"]}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": pod["metadata"]["name"]}, "spec": spec}
+            yield deployment(pod(seed))
 
 
 def _place(how: str, version: str, level: str) -> str:

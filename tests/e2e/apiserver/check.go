@@ -2,24 +2,25 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log"
+	"os"
+	"sync"
 
+	registration "k8s.io/api/admissionregistration/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
 	"k8s.io/apiserver/pkg/cel/openapi/resolver"
 	"k8s.io/client-go/discovery/cached/memory"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	"k8s.io/kubernetes/pkg/controller/validatingadmissionpolicystatus"
 	"k8s.io/kubernetes/pkg/generated/openapi"
 )
 
-// check runs the controller of kube-controller-manager that checks the types of policies and writes what it finds
-// into their status.
-func check(host, token, authority string) {
-	context := context.Background()
+// check prints, as JSON, the warnings that kube-controller-manager writes into the status of policies.
+func check(host, token, authority string, names []string) {
 	client := kubernetes.NewForConfigOrDie(&rest.Config{
 		Host:            host,
 		BearerToken:     token,
@@ -28,18 +29,26 @@ func check(host, token, authority string) {
 	})
 	schemas := resolver.NewDefinitionsSchemaResolver(openapi.GetOpenAPIDefinitions, scheme.Scheme).
 		Combine(&resolver.ClientDiscoveryResolver{Discovery: client.Discovery()})
-	factory := informers.NewSharedInformerFactory(client, 0)
-	controller, err := validatingadmissionpolicystatus.NewController(
-		factory.Admissionregistration().V1().ValidatingAdmissionPolicies(),
-		client.AdmissionregistrationV1().ValidatingAdmissionPolicies(),
-		&validating.TypeChecker{
-			SchemaResolver: schemas,
-			RestMapper:     restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client.Discovery())),
-		},
-	)
-	if err != nil {
+	kinds := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client.Discovery()))
+	found := make([][]registration.ExpressionWarning, len(names))
+	var work sync.WaitGroup
+	for i, name := range names {
+		work.Go(func() {
+			policies := client.AdmissionregistrationV1().ValidatingAdmissionPolicies()
+			policy, err := policies.Get(context.Background(), name, meta.GetOptions{})
+			if err != nil {
+				log.Fatal(err)
+			}
+			checker := &validating.TypeChecker{SchemaResolver: schemas, RestMapper: kinds}
+			found[i] = checker.Check(policy)
+		})
+	}
+	work.Wait()
+	warnings := map[string][]registration.ExpressionWarning{}
+	for i, name := range names {
+		warnings[name] = found[i]
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(warnings); err != nil {
 		log.Fatal(err)
 	}
-	factory.Start(context.Done())
-	controller.Run(context, 2)
 }

@@ -1,5 +1,6 @@
 // Command apiserver is kube-apiserver with etcd inside the same process: the first argument is etcd's folder,
-// the others are kube-apiserver's own. As `apiserver check HOST TOKEN CA_FILE` it checks the policies of one that runs.
+// the others are kube-apiserver's own. `apiserver check HOST TOKEN CA_FILE POLICY...` checks the types of policies
+// that are in one.
 package main
 
 import (
@@ -14,10 +15,10 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		log.Fatal("usage: apiserver ETCD_FOLDER [kube-apiserver's flags], or apiserver check HOST TOKEN CA_FILE")
+		log.Fatal("usage: apiserver ETCD_FOLDER [kube-apiserver's flags], or apiserver check HOST TOKEN CA_FILE POLICY...")
 	}
-	if os.Args[1] == "check" && len(os.Args) == 5 {
-		check(os.Args[2], os.Args[3], os.Args[4])
+	if os.Args[1] == "check" && len(os.Args) > 4 {
+		check(os.Args[2], os.Args[3], os.Args[4], os.Args[5:])
 		return
 	}
 	etcd := start(os.Args[1])
