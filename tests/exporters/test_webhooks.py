@@ -38,7 +38,7 @@ def engine_of(case: dict[str, Any]) -> Engine:
         documents.append(document("Policy", name, "matchConstraints", spec | case["policies"][name]))
     for name, spec in case.get("bindings", {}).items():
         documents.append(document("PolicyBinding", name, "matchResources", {"policyName": name, **spec}))
-    return admit.load(documents)
+    return admit.load(documents, kubernetes=case.get("kubernetes", "1.36"))
 
 
 def document(kind: str, name: str, matching: str, spec: dict[str, Any]) -> dict[str, Any]:

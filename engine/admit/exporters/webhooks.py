@@ -10,7 +10,7 @@ from itertools import product
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from admit.cel.ast import Literal
+from admit.cel.ast import Expr, Literal
 from admit.cel.env import admission
 from admit.cel.unparse import unparse
 from admit.cel.values import Optional
@@ -18,6 +18,7 @@ from admit.engine import Engine
 from admit.errors import UsageError
 from admit.exporters.documents import GROUP, distinct_name
 from admit.exporters.subject import Subject
+from admit.exporters.versions import TooNew, rewritten
 from admit.plan.build import FALSE, build
 from admit.plan.match import Route, selects_all
 from admit.rules.lower import Bound, Lowered, Mutation, Write
@@ -74,8 +75,8 @@ def configurations(engine: Engine, server: Server) -> list[dict[str, Any]]:
     What denies, also where it cannot be asked, is one webhook of each; the rest is one that fails open.
     """
     parts = [*_parts(engine)]
-    writing = _webhooks([part for part in parts if part.writes], "mutate", server)
-    telling = _webhooks([part for part in parts if part.tells], "validate", server)
+    writing = _webhooks([part for part in parts if part.writes], "mutate", server, engine.kubernetes)
+    telling = _webhooks([part for part in parts if part.tells], "validate", server, engine.kubernetes)
     again = "IfNeeded" if all(part.repeatable for part in parts if part.writes) else "Never"
     found = {"Mutating": [{**each, "reinvocationPolicy": again} for each in writing], "Validating": telling}
     return [
@@ -235,19 +236,20 @@ def _may_write(mutation: Mutation) -> bool:
             return FALSE not in mutation.conditions
 
 
-def _webhooks(parts: Sequence[Part], route: str, server: Server) -> list[dict[str, Any]]:
+def _webhooks(parts: Sequence[Part], route: str, server: Server, kubernetes: str) -> list[dict[str, Any]]:
     """One webhook that fails closed, with all that it would be asked about anyway, and one that fails open."""
     denying = {part.place for part in parts if part.closed}
     split: dict[bool, list[Part]] = {True: [], False: []}
     for part in parts:
         split[any(place.covers(part.place) for place in denying)].append(part)
-    return [_webhook(closed, some, route, server) for closed, some in split.items() if some]
+    return [_webhook(closed, some, route, server, kubernetes) for closed, some in split.items() if some]
 
 
-def _webhook(closed: bool, parts: Sequence[Part], route: str, server: Server) -> dict[str, Any]:
+def _webhook(closed: bool, parts: Sequence[Part], route: str, server: Server, kubernetes: str) -> dict[str, Any]:
     excluded = {*server.excluded, *(() if server.url is not None else (server.namespace,))}
     outside = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": sorted(excluded)}
-    conditions = [*_conditions(parts, route, strict=closed)]
+    asked = _conditions(parts, route, strict=closed)
+    conditions = [{"name": name, "expression": unparse(node)} for name, node in asked if not _is_new(node, kubernetes)]
     exact = all(next(part.limits, MatchResources()).match_policy == "Exact" for part in parts)
     return {
         "name": f"{route}.{DOMAIN}" if closed else f"{route}-open.{DOMAIN}",
@@ -263,7 +265,15 @@ def _webhook(closed: bool, parts: Sequence[Part], route: str, server: Server) ->
     }
 
 
-def _conditions(parts: Sequence[Part], route: str, strict: bool) -> Iterator[dict[str, str]]:
+def _is_new(node: Expr, kubernetes: str) -> bool:
+    """Whether an API server of that version does not take it as it is."""
+    try:
+        return rewritten(node, kubernetes) != node
+    except TooNew:
+        return True
+
+
+def _conditions(parts: Sequence[Part], route: str, strict: bool) -> Iterator[tuple[str, Expr]]:
     """What all parts ask of a request before anything else.
 
     An author's condition may err, and then denies; here as well where the webhook is `strict`, if its policies are
@@ -280,10 +290,10 @@ def _conditions(parts: Sequence[Part], route: str, strict: bool) -> Iterator[dic
             continue
         if all(any(condition.expression == own.expression for own in each.match_conditions) for each in lowered):
             names.append(distinct_name(condition.name, names))
-            yield {"name": names[-1], "expression": unparse(condition.expression)}
+            yield names[-1], condition.expression
     if route == "validate" and updated and all(map(_is_silent_without_change, lowered)):
         changed = Subject(WORKLOADS).changed(("spec",), ("metadata", "labels"), ("metadata", "annotations"))
-        yield {"name": f"{DOMAIN}/changed", "expression": unparse(changed)}
+        yield f"{DOMAIN}/changed", changed
 
 
 def _selects_some(part: Part) -> bool:
