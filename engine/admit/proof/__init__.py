@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
@@ -25,10 +26,13 @@ from admit.exporters import Exported, export
 from admit.exporters.model import Target
 from admit.kubernetes.normalise import bare
 from admit.loading import check, load
+from admit.proof.cost import BUDGETS, costs, enlarged, warnings
 from admit.proof.variants import variants
 from admit.rules.lower import Bound
 from admit.testing import Asked, trials
 
+WEIGHED = 3
+"""Requests under each settings of which the cost is counted."""
 SHOWN = 20
 """Differences that a record has at most."""
 
@@ -112,6 +116,7 @@ class Proof:
     cases: int = 0
     generated: int = 0
     answers: Counter[str] = field(default_factory=Counter)
+    costs: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BUDGETS, 0))
     failed: set[str] = field(default_factory=set)
     unfailed: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -122,6 +127,12 @@ class Proof:
     @property
     def holds(self) -> bool:
         return not self.differences and not self.untaken
+
+    def weigh(self, exported: Engine, asked: Asked) -> None:
+        """Notes what a request costs an API server."""
+        with suppress(RequestError):
+            for what, cost in costs(exported, asked.decided(exported, "validate").request).items():
+                self.costs[what] = max(self.costs[what], cost)
 
     def __str__(self) -> str:
         asked = f"{self.cases} cases and {self.generated} requests made of them (seed {self.seed})"
@@ -137,7 +148,10 @@ class Proof:
             "asked": {"cases": self.cases, "generated": self.generated, "seed": self.seed},
             "answered": dict(sorted(self.answers.items())),
             "not covered": {"rules that nothing made fail": sorted(self.unfailed), "refused": sorted(self.refused)},
-            "notes": sorted(self.notes),
+            "cost of requests with ten times the containers and so on": {
+                what: f"{cost} of {BUDGETS[what]}" for what, cost in self.costs.items()
+            },
+            "notes": [*sorted(self.notes), *warnings(self.costs)],
             "not taken by the API server": sorted(self.untaken),
             "differences": len(self.differences),
             "first differences": [difference.record() for difference in self.differences[:SHOWN]],
@@ -204,6 +218,8 @@ def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapp
     proof.notes |= set(map(str, exported.notes))
     proof.unfailed |= {rule.name for bound in engine.bounds for each in bound.members for rule in each.validations}
     route: Way = "validate" if proof.target == "vap" else "mutate"
+    for each in islice(asked, WEIGHED):
+        proof.weigh(again, replace(each, object=enlarged(each.object), old_object=enlarged(each.old_object)))
     for each in asked:
         try:
             decision = each.decided(engine, route)
