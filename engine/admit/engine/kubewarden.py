@@ -28,8 +28,8 @@ NO_MUTATION = (
     "but it is currently configured to not allow mutations."
 )
 NO_MUTATION_IN_GROUP = "mutation is not allowed inside of policy group"
-_CODES = {**CODES, "InternalError": 500}  # of all other reasons policy-server tells none
 TOO_LATE = "Policy execution interrupted because it exceeded the allowed execution time"
+_CODES = {**CODES, "InternalError": 500}  # of a rejection for any other reason policy-server tells none
 
 
 @dataclass(frozen=True, slots=True)
