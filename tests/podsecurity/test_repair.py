@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import admit
+from admit.admission.patch import apply
 from admit.podsecurity import evaluate
 
 Json: TypeAlias = Any
@@ -73,6 +74,18 @@ def test_repair(pod: Json, version: str) -> None:
             assert not (refused and context.get("allowPrivilegeEscalation") is False)
 
 
+@settings(max_examples=60, deadline=None)
+@given(pod=PODS)
+def test_no_more_than_is_needed(pod: Json) -> None:
+    """What brings a pod to the level does so with no operation less."""
+    pod = {"apiVersion": "v1", "kind": "Pod", **pod}
+    patch = engine_at("latest", ranges=()).decide(pod).patch or []
+    if checks(apply(pod, patch), "latest"):
+        return
+    for i in range(len(patch)):
+        assert checks(apply(pod, patch[:i] + patch[i + 1 :]), "latest")
+
+
 def is_beyond(check: str, pod: Json) -> bool:
     """Whether the check fails for something that is said, or that must not be written."""
     spec = pod["spec"]
@@ -125,8 +138,9 @@ def checks(pod: Json, version: str) -> list[str]:
 
 
 @cache
-def engine_at(version: str) -> admit.Engine:
-    asked = {"version": version, "runAsNonRoot": True, "userRanges": [{"min": 1000, "max": 2000}]}
+def engine_at(version: str, ranges: tuple[tuple[int, int], ...] = ((1000, 2000),)) -> admit.Engine:
+    users = [{"min": least, "max": most} for least, most in ranges]
+    asked = {"version": version, "runAsNonRoot": True, "userRanges": users}
     spec = {"policyName": "pod-security/repair", "settings": asked}
     head = {"apiVersion": "admit.dev/v1", "kind": "PolicyBinding", "metadata": {"name": "repair"}}
     return admit.load([{**head, "spec": spec}])
