@@ -285,7 +285,7 @@ def _resource(given: dict[str, Any], path: str) -> GroupVersionResource:
     return GroupVersionResource(group, _present(given, "version", path), _present(given, "resource", path))
 
 
-def _check_user(user: dict[str, Any]) -> None:
+def _check_user(user: Mapping[str, Any]) -> None:
     _check(user, _USER, "userInfo")
     for key, texts in (("groups", user.get("groups")), *(user.get("extra") or {}).items()):
         if texts is not None and (type(texts) is not list or not _TEXT.issuperset(map(type, texts))):
@@ -318,7 +318,7 @@ _SHAPE = {
 }
 
 
-def _check(given: dict[str, Any], shape: Mapping[str, type[Any]], path: str = "") -> None:
+def _check(given: Mapping[str, Any], shape: Mapping[str, type[Any]], path: str = "") -> None:
     """Raises RequestError where a field that is there, and is not null, has another type than in the shape."""
     for key, expected in shape.items():
         value = given.get(key)
