@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from admit.admission import from_manifest, native, read
+from admit.admission import from_manifest, from_raw, native, read
 from admit.admission.kinds import kind_of, plural
 from admit.admission.native import MAX_DEPTH
 from admit.errors import RequestError
@@ -67,6 +67,25 @@ def test_the_variable_of_cel() -> None:
 def test_the_resource_follows_from_the_kind() -> None:
     request = read(review(resource=..., kind={"kind": "NetworkPolicy", "version": "v1", "group": "networking.k8s.io"}))
     assert request.resource == ("networking.k8s.io", "v1", "networkpolicies")
+
+
+@pytest.mark.parametrize("name", ["Pod", "this-is-the-plural-name-of-the-resource-which-only-an-api-server-knows"])
+def test_what_is_no_resource_follows_from_the_kind(name: str) -> None:
+    given = {"group": "", "version": "v1", "resource": name}
+    request = read(review(resource=given, requestResource=given))
+    assert request.resource == request.request_resource == ("", "v1", "pods")
+
+
+def test_a_review_without_its_head_is_read() -> None:
+    assert read({"request": review()["request"]}).uid == read(review()).uid
+
+
+def test_any_json_is_the_object_of_a_raw_request() -> None:
+    request = from_raw(b'{"request": {"uid": "7", "any": [1]}}')
+    assert (request.uid, request.object, request.resource) == ("7", {"uid": "7", "any": [1]}, ("", "", ""))
+    for wrong in (b"{}", b"[]", b'{"request": [1]}'):
+        with pytest.raises(RequestError, match="expected a raw review"):
+            from_raw(wrong)
 
 
 def test_every_request_of_the_conformance_data_is_read(conformance: Path) -> None:
