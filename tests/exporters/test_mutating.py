@@ -30,10 +30,11 @@ def engine_of(case: Mapping[str, Any]) -> Engine:
     documents += [
         ("PolicyBinding", name, {"policyName": name, **spec}) for name, spec in case.get("bindings", {}).items()
     ]
-    return admit.load(
+    written = (
         {"apiVersion": "admit.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         for kind, name, spec in documents
     )
+    return admit.load([*written, *case.get("objects", ())])
 
 
 def outcome(engine: Engine, request: Mapping[str, Any]) -> tuple[bool, Any]:
@@ -53,7 +54,7 @@ def test_export(case: Mapping[str, Any], kubernetes: str) -> None:
     names = [each["metadata"]["name"] for each in exported.documents if each["kind"] == "MutatingAdmissionPolicy"]
     assert names == case.get("documents", names)
     assert [*map(str, exported.notes)] == case.get("notes", [])
-    again, faults = check(exported.documents, kubernetes=kubernetes, advice=True)
+    again, faults = check([*exported.documents, *case.get("objects", ())], kubernetes=kubernetes, advice=True)
     assert not faults
     assert_alike(engine, again, case["requests"])
 

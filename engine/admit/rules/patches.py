@@ -48,7 +48,10 @@ class Place:
     @property
     def list(self) -> Expr:
         """What is there; an empty list where nothing is."""
-        there = _call("optional.ofNonZeroValue", _call("orValue", NULL, target=self.value))
+        nothing: Expr = NULL
+        if isinstance(self.value, Call) and self.value.function == "_[?_]":
+            nothing = _call("dyn", NULL)  # else a checker takes what is there for null, too
+        there = _call("optional.ofNonZeroValue", _call("orValue", nothing, target=self.value))
         return _call("orValue", _NONE, target=there)
 
 
@@ -151,11 +154,17 @@ def _are_apart(targets: Sequence[Target]) -> bool:
     """Whether no two paths can be one place, or one above the other, but for what their fields show."""
     if len(targets) == 1:
         return True
+    if any(_holds(one.path, other.path) for one in targets for other in targets):
+        return False
     loops = {loop.variable for target in targets for loop in target.write.loops}
     roots = {target.path.root for target in targets}
     if not all(isinstance(segment, str) for target in targets for segment in target.path.segments):
         return len(roots) == 1 and not loops
     return len(roots & loops) <= 1 and ("object" not in roots or roots <= {"object", *loops})
+
+
+def _holds(one: Path, other: Path) -> bool:
+    return one.root == other.root and one.segments == other.segments[: len(one.segments)] and one != other
 
 
 def _makes_its_parents(target: Target, targets: Sequence[Target]) -> bool:
@@ -191,8 +200,8 @@ def _made(targets: Sequence[Target], roots: Roots) -> Iterator[Expr]:
         while outer and loops[outer - 1].variable not in here:
             outer -= 1
         written = [_written_within(loops[outer:], target.write) for target in under]
-        some = [condition for each in written if (condition := _all(each)) is not None]
-        conditions = (disjunction(*some),) if len(some) == len(written) else ()
+        asked = [condition for each in written if (condition := _all(each)) is not None]
+        conditions = (disjunction(*dict.fromkeys(asked)),) if len(asked) == len(written) else ()
         yield _Making(Target(replace(under[0].write, conditions=conditions), parent)).over(loops[:outer], roots)
 
 
@@ -285,9 +294,8 @@ def _value(write: Write, place: Place) -> tuple[list[Expr], Expr, Expr]:
             all_ = _call("_+_", place.list, Comprehension("filter", items, item, new))
             return [Comprehension("exists", value, item, new)], all_, items
         case "remove":
-            there = _call("@in", Ident(item), value)
-            left = Comprehension("filter", place.list, item, _call("!_", there))
-            return [Comprehension("exists", place.list, item, there)], left, left
+            left = Comprehension("filter", place.list, item, _call("!_", _call("@in", Ident(item), value)))
+            return [Comprehension("exists", value, item, _call("@in", Ident(item), place.list))], left, left
 
 
 def _op(write: Write, path: Path) -> str:
