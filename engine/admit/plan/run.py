@@ -53,6 +53,7 @@ class Runner:
         self._within = within
         self._schemas = schemas
         self._expressions: dict[tuple[object, ...], Expression] = {}
+        self._said_once: dict[int, bool] = {}
 
     @property
     def writes(self) -> bool:
@@ -161,10 +162,13 @@ class Runner:
 
     def _failure(self, validation: Validation, scope: Scope) -> Failure:
         failed: list[EvaluationError] = []  # and absorbed, since something is false
-        findings = [
-            (self._message(validation, inner, failed), self._pointer(validation, inner, places))
-            for inner, places in self._failing(validation, scope, failed)
-        ]
+        failing = [*self._failing(validation, scope, failed)]
+        if failing and self._is_said_once(validation):
+            texts = [self._message(validation, failing[0][0], failed)] * len(failing)
+        else:
+            texts = [self._message(validation, inner, failed) for inner, _ in failing]
+        pointers = [self._pointer(validation, inner, places) for inner, places in failing]
+        findings = [*zip(texts, pointers, strict=True)]
         return Failure(validation, self._text(validation, findings, not failed, scope), tuple(findings))
 
     def _failing(
@@ -181,8 +185,7 @@ class Runner:
     def _text(self, validation: Validation, findings: Sequence[tuple[str, Any]], clean: bool, scope: Scope) -> str:
         """All findings' texts as one; of a message that says the same of every combination, once."""
         texts = [text for text, _ in findings]
-        variables = {loop.variable for loop in validation.loops}
-        if texts and not any(free(message) & variables for message in validation.messages):
+        if texts and self._is_said_once(validation):
             return texts[0]
         if not clean or not texts:
             return f"failed rule {validation.name}"
@@ -195,6 +198,15 @@ class Runner:
             except EvaluationError:
                 return f"failed rule {validation.name}"
         return f"{texts[0]} (and {len(texts) - 1} more)" if len(texts) > 1 else texts[0]
+
+    def _is_said_once(self, validation: Validation) -> bool:
+        """Whether the message is the same for every combination."""
+        known = self._said_once.get(id(validation))
+        if known is None:
+            variables = {loop.variable for loop in validation.loops}
+            known = not any(free(message) & variables for message in validation.messages)
+            self._said_once[id(validation)] = known
+        return known
 
     def _message(self, validation: Validation, scope: Scope, failed: list[EvaluationError]) -> str:
         """The message of one combination; what fails on the way to none is added to `failed`.
