@@ -16,7 +16,7 @@ from admit.cel.library.authorization import Authorize
 from admit.engine import Clock, Engine, now
 from admit.engine.authorizer import unavailable
 from admit.errors import Fault, RuleSetError, UsageError
-from admit.importers import kubewarden
+from admit.importers.modules import CEL_POLICY, FOLDER
 from admit.library import Library
 from admit.rules import load as rules
 from admit.rules import upstream
@@ -27,6 +27,7 @@ from admit.rules.sense import unanswered
 from admit.rules.yaml import Document, document_of, listed, read
 
 if TYPE_CHECKING:
+    from admit.importers import kubewarden
     from admit.podsecurity.cluster import Known
     from admit.podsecurity.controller import Controller
 
@@ -89,7 +90,7 @@ def check(
     """
     parse_version(kubernetes)
     faults: list[Fault] = []
-    rule_set, found = rules.load(_documents(documents, faults), Library(), kubewarden.read)
+    rule_set, found = rules.load(_documents(documents, faults), Library(), _kubewarden)
     faults += found
     bounds, wrong = _lowered(rule_set, kubernetes)
     faults += wrong
@@ -124,6 +125,18 @@ def check(
     return engine, list(dict.fromkeys(faults))
 
 
+def _kubewarden(document: Document, faults: list[Fault]) -> kubewarden.Read | None:
+    """What a document of Kubewarden's puts in force; what reads it takes long to import, and few rule sets have one."""
+    match document.value:
+        case {"apiVersion": str(), "spec": {"policyName": name}} if name == f"{FOLDER}/{CEL_POLICY}":
+            pass
+        case {"apiVersion": str(version)} if "kubewarden" not in version:
+            return None
+    from admit.importers.kubewarden import read as read_kubewarden
+
+    return read_kubewarden(document, faults)
+
+
 def _lowered(rule_set: RuleSet, kubernetes: str) -> tuple[list[Bound], list[Fault]]:
     """Every binding in plain CEL, and what is wrong with their policies and those that nothing binds."""
     bounds: list[Bound] = []
@@ -131,7 +144,9 @@ def _lowered(rule_set: RuleSet, kubernetes: str) -> tuple[list[Bound], list[Faul
     for binding in rule_set.bindings:
         policy = rule_set.policies[binding.policy.key]
         if binding.kubewarden is not None:
-            bound, wrong = kubewarden.lowered(binding, rule_set.policies, kubernetes)
+            from admit.importers.kubewarden import lowered
+
+            bound, wrong = lowered(binding, rule_set.policies, kubernetes)
         elif policy.kind == "Policy":
             bound, wrong = lower(binding, rule_set.policies, kubernetes)
         else:

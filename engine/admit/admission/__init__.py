@@ -1,7 +1,6 @@
 """AdmissionReview v1 in and out: what is asked, what is answered, and the patch between two objects."""
 
 from admit.admission.decision import Action, Decision, Finding, write
-from admit.admission.envelope import envelope
 from admit.admission.native import native
 from admit.admission.patch import apply, diff
 from admit.admission.request import GroupVersionKind, GroupVersionResource, Request, from_manifest, from_raw, read
@@ -15,7 +14,6 @@ __all__ = [
     "Request",
     "apply",
     "diff",
-    "envelope",
     "from_manifest",
     "from_raw",
     "native",

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from admit.admission import Decision, Request, envelope, from_manifest, from_raw, read
+from admit.admission import Decision, Request, from_manifest, from_raw, read
 from admit.admission.kinds import Kind, defined
 from admit.cel.env import AUTHORIZER, NEWEST, admission, parse_version
 from admit.cel.library.authorization import Authorize, Authorizer, request_resource
@@ -43,6 +43,9 @@ from admit.rules import model
 from admit.rules.lower import Bound
 from admit.rules.names import free
 from admit.rules.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from admit.admission.envelope import Envelope
 
 Clock: TypeAlias = Callable[[], datetime]
 Way: TypeAlias = Literal["mutate", "validate", "audit"]
@@ -205,7 +208,7 @@ class Engine:
 
     def glance(self, review: bytes, *, route: Way = "mutate", binding: str | None = None) -> str | None:
         """The uid of a review that is allowed as it is, if that can be seen without reading all of it."""
-        asked = envelope(review)
+        asked = _envelope()(review)
         if asked is None:
             return None
         bare = route == "audit"
@@ -222,6 +225,7 @@ class Engine:
     def warm(self, seconds: float = 5.0) -> None:
         """Plans what concerns pods and workloads, for about so long at most, so that no first request has to wait."""
         end = time.monotonic() + seconds
+        _envelope()
         if self.controller is not None:
             self.controller.warm()
         own = {b.binding.name: b.binding.match_resources for b in self.bounds if b.binding.kubewarden is not None}
@@ -353,6 +357,14 @@ def _denying(bound: Bound) -> Bound:
     if bound.binding.kubewarden is not None:
         return bound
     return replace(bound, binding=replace(bound.binding, validation_actions=("Deny",)))
+
+
+@cache
+def _envelope() -> Callable[[bytes], Envelope | None]:
+    """What reads a review in passing, with msgspec: a command that decides once does not wait for that."""
+    from admit.admission.envelope import envelope
+
+    return envelope
 
 
 def _mutate(case: Case, linked: _Linked) -> None:
