@@ -34,13 +34,14 @@ fuzz: $(VENV)/.dev  ## random texts and expressions: generated code, the evaluat
 proof: $(VENV)/.dev  ## what every bundled policy is exported as, asked the same as the policy; REQUESTS=N of each
 	@ADMIT_PROOF=$(REQUESTS) $(BIN)/python -m pytest -n auto -rs tests/exporters/test_proof.py
 
-e2e: $(VENV)/.dev  ## policies as a real API server decides them, and admit (needs Go; the first time it takes minutes to build)
+e2e: $(VENV)/.dev  ## a real API server: its own decisions, its webhook, exports in it (needs Go; the first time it takes minutes to build)
 	@ADMIT_E2E=1 $(BIN)/python -m pytest -rs tests/e2e
 
-bench: $(VENV)/.bench  ## expressions, rule sets and the server, side by side with their peers
+bench: $(VENV)/.bench  ## expressions, rule sets, the server and what it adds to an API server, side by side with their peers
 	@$(BIN)/python bench/cel.py
 	@$(BIN)/python bench/decide.py
 	@$(BIN)/python bench/webhook.py
+	@$(BIN)/python bench/apiserver.py
 
 $(VENV)/.run: EXTRAS :=
 $(VENV)/.dev: EXTRAS := [dev]

@@ -63,7 +63,7 @@ class Trial:
         for case in table["cases"]:
             for document in documents(case):
                 self.server.create(document)
-        self.activate()
+        activate(self.server)
         for each in asked:
             yield from self._difference(each)
 
@@ -174,7 +174,7 @@ class Trial:
     def _ready(self) -> bool:
         """Whether requests are recorded."""
         self.recorder.clear()
-        self._probe()
+        probe(self.server)
         return self.recorder.mutating is not None and self.recorder.validating is not None
 
     def _served(self, definition: Object) -> bool:
@@ -182,23 +182,24 @@ class Trial:
         versions = [version["name"] for version in definition["spec"]["versions"]]
         return all(self.server.client.get(f"/apis/{group}/{version}/{plural}").is_success for version in versions)
 
-    def activate(self) -> None:
-        """Waits until the policies so far are in force: for the last one of either kind, which denies the probe."""
-        failing = {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'none', path: '/data'}]"}}
-        for spec in ({"validations": [{"expression": "false"}]}, {"mutations": [failing]}):
-            made = documents({"name": "default", "policy": spec})
-            for document in made:
-                self.server.create(document)
-            until(lambda: not self._probe())
-            for document in reversed(made):
-                self.server.delete(document)
-            until(self._probe)
 
-    def _probe(self) -> bool:
-        """Whether an object may be created in a namespace that is no case's."""
-        probe = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe", "namespace": "default"}}
-        path = self.server.path(probe, named=False)
-        return self.server.client.post(path, params={"dryRun": "All"}, json=probe).is_success
+def activate(server: Server) -> None:
+    """Waits until the policies so far are in force: for the last one of either kind, which denies a probe."""
+    failing = {"patchType": "JSONPatch", "jsonPatch": {"expression": "[JSONPatch{op: 'none', path: '/data'}]"}}
+    for spec in ({"validations": [{"expression": "false"}]}, {"mutations": [failing]}):
+        made = documents({"name": "default", "policy": spec})
+        for document in made:
+            server.create(document)
+        until(lambda: not probe(server))
+        for document in reversed(made):
+            server.delete(document)
+        until(lambda: probe(server))
+
+
+def probe(server: Server) -> bool:
+    """Whether an object may be created in a namespace that is no case's."""
+    made = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}}
+    return server.tried(made, "default").is_success
 
 
 def documents(case: Case) -> list[Object]:

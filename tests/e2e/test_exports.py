@@ -26,7 +26,7 @@ from admit.loading import binding_of
 from admit.plan.write import set_at
 from admit.rules.yaml import load
 
-from .compare import Trial, comparable, said, within
+from .compare import activate, comparable, said, within
 from .pods import deployment, pod
 from .recorder import Recorder
 from .server import VERSION, Object, Server, message, namespace, type_warnings
@@ -58,7 +58,7 @@ def places(server: Server, recorder: Recorder) -> list[Place]:
         server.create(namespace(place.name))
         for document in place.documents:
             server.create(document)
-    Trial(server, recorder, {}).activate()
+    activate(server)
     return places
 
 

@@ -26,7 +26,7 @@ from admit.exporters.webhooks import configurations
 from admit.loading import binding_of
 from admit.podsecurity import evaluate
 
-from .compare import Trial, said, within
+from .compare import activate, said, within
 from .pods import deployment, pod
 from .recorder import Recorder
 from .server import VERSION, Object, Server, namespace, until, warnings
@@ -114,7 +114,7 @@ def test_exported_policies(server: Server, recorder: Recorder, taken: list[Taken
         server.create(namespace(place))
         for document in within(export(engines[place]).documents, place):
             server.create(document)
-    Trial(server, recorder, {}).activate()
+    activate(server)
     _compare(server, taken, engines, "none of these")
 
 
