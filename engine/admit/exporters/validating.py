@@ -22,6 +22,7 @@ from admit.cel.ast import (
     rebuild,
 )
 from admit.cel.env import AUTHORIZER
+from admit.cel.parse import RESERVED
 from admit.cel.unparse import unparse
 from admit.exporters.model import Note, Refusal
 from admit.exporters.parts import Part, mapped, reachable, renamed
@@ -348,4 +349,5 @@ def _last(name: str) -> str:
 
 def camel(name: str) -> str:
     """`host-ports` as the name of a variable: `hostPorts`"""
-    return re.sub(r"\W+(\w?)", lambda letter: letter[1].upper(), name)
+    word = re.sub(r"\W+(\w?)", lambda letter: letter[1].upper(), name, flags=re.ASCII)
+    return word if word[:1].isalpha() and word not in RESERVED else f"_{word}"
