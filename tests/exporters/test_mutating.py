@@ -45,8 +45,10 @@ def outcome(engine: Engine, request: Mapping[str, Any]) -> tuple[bool, Any]:
     return decision.allowed, bare(redefaulted(object, decision.object, engine.schemas)) if decision.allowed else None
 
 
-@pytest.mark.parametrize("kubernetes", ["1.33", "1.37"])
-@pytest.mark.parametrize("case", [case for case in CASES if "requests" in case], ids=lambda case: case["name"])
+RUN = [(case, version) for case in CASES if "requests" in case for version in ("1.37", *case.get("also", ()))]
+
+
+@pytest.mark.parametrize("case, kubernetes", RUN, ids=[f"{case['name']}, {version}" for case, version in RUN])
 def test_export(case: Mapping[str, Any], kubernetes: str) -> None:
     engine = engine_of(case)
     exported = export(engine, "map", kubernetes=kubernetes)
@@ -135,7 +137,7 @@ def carrying(workload: Workload, pod: dict[str, Any]) -> dict[str, Any]:
 ABOUT_PODS = [name for name in BUNDLED if name != "kubewarden/psa-label-enforcer" and "claim" not in name]
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.sampled_from(ABOUT_PODS), st.sampled_from(WORKLOADS), FLAG, POD, POD, FLAG)
 def test_bundled_policies(
     name: str, workload: Workload, created: bool, pod: dict[str, Any], before: dict[str, Any], normal: bool
