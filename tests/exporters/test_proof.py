@@ -30,7 +30,7 @@ SOME = (
     ("kubewarden/pod-ndots", "1.36"),
     ("pod-security/sysctls", "1.30"),
 )
-EVERY = [(policy, version) for policy in Library() for version in ("1.30", "1.34", "1.36")]
+EVERY = [(policy, version) for policy in Library() for version in ("1.31", "1.36")]
 
 
 def suite_of(policy: str) -> Path:
@@ -41,7 +41,7 @@ def suite_of(policy: str) -> Path:
 def test_the_export_of_a_policy_answers_as_it_does(policy: str, kubernetes: str) -> None:
     engine, _ = next(trials(suite_of(policy)))
     targets: list[Target] = ["vap"]
-    if kubernetes != "1.30" and any(lowered.mutations for bound in engine.bounds for lowered in bound.members):
+    if kubernetes >= "1.32" and any(lowered.mutations for bound in engine.bounds for lowered in bound.members):
         targets.append("map")
     for target in targets:
         found = prove(engine, [suite_of(policy)], target, kubernetes=kubernetes, generated=REQUESTS or 30)
