@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date
-from typing import Any
+from typing import Any, NamedTuple
 
 from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, Select
 from admit.cel.env import admission
@@ -76,17 +76,19 @@ class Mutating:
     def _drafts_of(self, of: model.Binding, lowered: Lowered) -> Iterator[Draft]:
         policy, within = lowered.policy, admission(self.engine.kubernetes)
         part = part_of(lowered, self._today.isoformat(), self.engine.kubernetes)
-        changes = [at_once for mutation in part.mutations if (at_once := happening(mutation, within))]
+        found = (happening(mutation, within) for mutation in part.mutations)
+        changes = [Change(*each) for each in zip(lowered.mutations, found, strict=True) if each[1]]
         if not changes:
             self.notes.append(Note(policy.name, "", "it writes nothing under these settings"))
             return
-        self._compare(lowered, [each for at_once in changes for each in at_once])
+        self._compare(lowered, [each for change in changes for each in change.at_once])
+        has_params = policy.param_kind is not None
         try:
-            for body in _bodies(part, changes):
-                spec = body.spec(Writer(self.kubernetes, policy.param_kind is not None))
-                yield Draft(of, policy, spec, body.suffix)
+            specs = [(body.spec(Writer(self.kubernetes, has_params)), body.suffix) for body in _bodies(part, changes)]
         except Unwritable as error:
             self.refused.append(Refusal(policy.name, "mutations", str(error), error.since))
+        else:
+            yield from (Draft(of, policy, spec, suffix) for spec, suffix in specs)
 
     def _compare(self, lowered: Lowered, mutations: Sequence[Mutation]) -> None:
         """Notes the bindings so far under which something else is written there: an API server keeps no order."""
@@ -126,9 +128,16 @@ class Draft:
     suffix: str = ""
 
 
+class Change(NamedTuple):
+    """A mutation as it is lowered, and what is left of it: writes that happen at once, or one patch."""
+
+    lowered: Mutation
+    at_once: list[Mutation]
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One policy, asked of what the `rules` name. Each of `changes` is a mutation: writes that happen at once.
+    """One policy, asked of what the `rules` name. Each of `mutations` is one: writes that happen at once.
 
     With a subject they say `pod`, `podMetadata` and `containers`; `roots` say where in the object that is. `condition`
     is one of all of them.
@@ -136,7 +145,7 @@ class Body:
 
     part: Part
     rules: Sequence[Mapping[str, Any]]
-    changes: Sequence[Sequence[Mutation]]
+    mutations: Sequence[Sequence[Mutation]]
     subject: Subject | None = None
     roots: Roots = field(default_factory=lambda: OBJECT)
     condition: Expr | None = None
@@ -145,7 +154,7 @@ class Body:
     def spec(self, writer: Writer) -> dict[str, Any]:
         """Raises Unwritable."""
         policy = self.part.policy
-        named = [expression(at_once, self.roots) for at_once in self.changes]
+        named = [expression(at_once, self.roots) for at_once in self.mutations]
         expressions = [(kind, self._placed(node)) for kind, node in named]
         variables = self._variables()
         used = reachable((node for _, node in expressions), variables)
@@ -199,7 +208,7 @@ class Body:
         yield from own
 
 
-def _bodies(part: Part, changes: list[list[Mutation]]) -> Iterator[Body]:
+def _bodies(part: Part, changes: Sequence[Change]) -> Iterator[Body]:
     """The policies that a part becomes: one, with a subject another for the ephemeral containers of a running Pod."""
     if part.policy.subject is None:
         rules = [
@@ -208,7 +217,7 @@ def _bodies(part: Part, changes: list[list[Mutation]]) -> Iterator[Body]:
             if (operations := [each for each in rule["operations"] if each != "DELETE"])
         ]
         if rules:
-            yield Body(part, rules, changes)
+            yield Body(part, rules, [change.at_once for change in changes])
         return
     whole = tuple(each for each in part.lowered.workloads if not each.subresource)
     if rules := _rules(part, lambda resource: "/" not in resource):
@@ -216,11 +225,8 @@ def _bodies(part: Part, changes: list[list[Mutation]]) -> Iterator[Body]:
     for workload in part.lowered.workloads:
         if workload.subresource:
             subject = Subject((workload,))
-            narrowed = [
-                restated
-                for at_once in changes
-                if (restated := _restated(part.lowered, at_once, workload, subject.roots))
-            ]
+            restated = (_restated(part.lowered, change.at_once, workload, subject.roots) for change in changes)
+            narrowed = [at_once for at_once in restated if at_once]
             rules = _rules(part, lambda resource: "/" in resource)
             if rules and narrowed:
                 rules = [{**rule, "operations": ["UPDATE"]} for rule in rules if "UPDATE" in rule["operations"]]
@@ -232,9 +238,7 @@ def _rules(part: Part, wanted: Callable[[str], bool]) -> list[dict[str, Any]]:
     return [rule for rule in rules if rule["resources"]]
 
 
-def _of_objects(
-    part: Part, rules: Sequence[Mapping[str, Any]], changes: list[list[Mutation]], subject: Subject
-) -> Body:
+def _of_objects(part: Part, rules: Sequence[Mapping[str, Any]], changes: Sequence[Change], subject: Subject) -> Body:
     """What is written to all that carries a pod, through variables that say where it has it."""
     path = variable(PATH)
     roots = {
@@ -242,8 +246,8 @@ def _of_objects(
         "pod": patches.Place(variable(subject.spec), joined(path, Literal("string", "/spec"))),
         HOLDER: patches.Place(variable(subject.holder), path),
     }
-    guards = [_guard(part, at_once[0], subject) for at_once in changes]
-    placed = [[_held(each) for each in at_once] for at_once in changes]
+    guards = [_guard(part, change.lowered, subject) for change in changes]
+    placed = [[_held(each) for each in change.at_once] for change in changes]
     first = guards[0]
     if first is not None and all(guard == first for guard in guards) and not part.conditions:
         return Body(part, rules, placed, subject, roots, first)
