@@ -240,6 +240,13 @@ def within(documents: Iterable[Mapping[str, Any]], namespace: str) -> list[Objec
     return made
 
 
+def moved(request: Object, namespace: str) -> Object:
+    """The request to create an object, if it were in another namespace."""
+    object = request["object"]
+    object = {**object, "metadata": {**object["metadata"], "namespace": namespace}}
+    return {**request, "namespace": namespace, "object": object}
+
+
 def said(answer: httpx.Response) -> str:
     """Why a request is refused, without the words before it of a policy or a webhook that refuses it."""
     return _PREFIX.sub("", message(answer))

@@ -26,7 +26,7 @@ from admit.loading import binding_of
 from admit.plan.write import set_at
 from admit.rules.yaml import load
 
-from .compare import activate, comparable, said, within
+from .compare import activate, comparable, moved, said, within
 from .pods import deployment, pod
 from .recorder import Recorder
 from .server import VERSION, Object, Server, message, namespace, type_warnings
@@ -87,7 +87,7 @@ def test_same_decisions(server: Server, recorder: Recorder, places: list[Place])
             if not server.tried(object, FREE).is_success:
                 continue
             assert recorder.mutating is not None
-            decision = place.engine.review(_moved(recorder.mutating, place.name))
+            decision = place.engine.review(moved(recorder.mutating, place.name))
             answer = server.tried(object, place.name)
             status = {} if answer.is_success else answer.json()
             theirs = said(answer), status.get("code", 200), status.get("reason", "")
@@ -144,10 +144,3 @@ def _tokens(path: str) -> list[str | int]:
     """`spec.containers[0].ports`, `metadata.labels['a.b/c']`"""
     found = re.findall(r"\[(\d+)\]|\['([^']*)'\]|([^.\[\]]+)", path)
     return [int(index) if index else key or field for index, key, field in found]
-
-
-def _moved(request: Object, namespace: str) -> Object:
-    """The request, if it were in another namespace."""
-    object = request["object"]
-    moved = {**object, "metadata": {**object["metadata"], "namespace": namespace}}
-    return {**request, "namespace": namespace, "object": moved}

@@ -26,7 +26,7 @@ from admit.exporters.webhooks import configurations
 from admit.loading import binding_of
 from admit.podsecurity import evaluate
 
-from .compare import activate, said, within
+from .compare import activate, moved, said, within
 from .pods import deployment, pod
 from .recorder import Recorder
 from .server import VERSION, Object, Server, namespace, until, warnings
@@ -55,12 +55,6 @@ class Taken:
     manifest: Object
     request: Object
 
-    def within(self, namespace: str) -> Object:
-        """The request, if it were in another namespace."""
-        object = self.request["object"]
-        moved = {**object, "metadata": {**object["metadata"], "namespace": namespace}}
-        return {**self.request, "namespace": namespace, "object": moved}
-
 
 @pytest.fixture(scope="module")
 def taken(server: Server, recorder: Recorder, conformance: Path) -> list[Taken]:
@@ -87,7 +81,9 @@ def test_built_in_pod_security(server: Server, taken: list[Taken]) -> None:
     _compare(server, taken, dict.fromkeys(places, engine))
     for each, place in _each_somewhere(taken, places):
         if each.manifest["kind"] == "Pod":
-            assert engine.review(each.within(place)).message == _by_checks(each, places[place]["metadata"]["labels"])
+            assert engine.review(moved(each.request, place)).message == _by_checks(
+                each, places[place]["metadata"]["labels"]
+            )
 
 
 def test_webhook(server: Server, taken: list[Taken], tmp_path: Path) -> None:
@@ -105,7 +101,7 @@ def test_webhook(server: Server, taken: list[Taken], tmp_path: Path) -> None:
         _compare(server, taken, dict.fromkeys(places, engine), f"validate.admit.dev/{LABEL.replace('/', '.')}")
 
 
-def test_exported_policies(server: Server, recorder: Recorder, taken: list[Taken]) -> None:
+def test_exported_policies(server: Server, taken: list[Taken]) -> None:
     engines = {}
     for version, level in product(EXPORTED, LEVELS):
         place = _place("exported", version, level)
@@ -125,7 +121,7 @@ def _compare(server: Server, taken: list[Taken], engines: Mapping[str, Engine], 
     for each, place in _each_somewhere(taken, engines):
         answer = server.tried(each.manifest, place)
         theirs = _theirs(server, answer, noted)
-        requested = engines[place].review(each.within(place))
+        requested = engines[place].review(moved(each.request, place))
         written = engines[place].decide(admit.normalise(each.manifest, place))
         found += [
             f"{place}: {json.dumps(each.manifest)}\n  api server: {theirs}\n  admit:      {ours}"
