@@ -158,12 +158,13 @@ class Packing:
                 alike.setdefault(_asked(part), []).append(part)
             elif lowered.validations:
                 self.notes.append(Note(lowered.policy.name, "", "it forbids nothing under these settings"))
-        of = bound.binding
-        if (
-            of.validation_actions != ("Deny",)
-            and sum(len(part.validations) for parts in alike.values() for part in parts) > 1
-        ):
+        of, rules = bound.binding, sum(len(part.validations) for parts in alike.values() for part in parts)
+        if of.validation_actions != ("Deny",) and rules > 1:
             self.notes.append(Note(of.policy.name, "", f"under {of.name} each rule warns, and is audited, for itself"))
+        if message is not None and len(alike) > 1:
+            self.notes.append(
+                Note(of.policy.name, "", "its policies match differently: each message is of what is alike")
+            )
         for asked, parts in alike.items():
             alone = self.split or any(part.annotations for part in parts)
             in_common = (asked, of.validation_actions, repr(of.match_resources), repr(of.param_ref))
