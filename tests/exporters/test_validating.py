@@ -26,10 +26,11 @@ DENIED = re.compile("ValidatingAdmissionPolicy '[^']*' with binding '[^']*' deni
 def engine_of(case: Mapping[str, Any]) -> Engine:
     documents = [("Policy", name, spec) for name, spec in case["policies"].items()]
     documents += [("PolicyBinding", name, spec) for name, spec in case.get("bindings", {}).items()]
-    return admit.load(
+    written = (
         {"apiVersion": "admit.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         for kind, name, spec in documents
     )
+    return admit.load(written, params=case.get("objects", ()))
 
 
 def exported_of(case: Mapping[str, Any], engine: Engine, partial: bool = False) -> Exported:
@@ -69,7 +70,7 @@ def test_export(case: Mapping[str, Any]) -> None:
     wanted = case.get("notes", [])
     assert len(exported.notes) == len(wanted)
     assert all(text in str(note) for text, note in zip(wanted, exported.notes, strict=True))
-    again = admit.load(map(dict, exported.documents))
+    again = admit.load(exported.documents, params=case.get("objects", ()))
     verdicts = [told(decided(engine, request)) for request in case["requests"]]
     assert {allowed for allowed, *_ in verdicts} == {True, False}
     assert [told(decided(again, request)) for request in case["requests"]] == verdicts
@@ -87,4 +88,4 @@ def test_refused(case: Mapping[str, Any]) -> None:
     assert exported.documents == ()
     rest = exported_of(case, engine, partial=True)
     assert [each["metadata"]["name"] for each in policies_of(rest)] == case["partial"]
-    admit.load(map(dict, rest.documents))
+    admit.load(rest.documents)
