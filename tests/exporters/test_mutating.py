@@ -168,3 +168,20 @@ def test_every_bundled_policy_writes(name: str, object: dict[str, Any]) -> None:
 
 def test_no_bundled_policy_is_left_out() -> None:
     assert {name for name, policy in Library().items() if policy.mutations} == {*BUNDLED}
+
+
+def test_policies_of_an_api_server_stay_as_they_are() -> None:
+    head = {"apiVersion": "admissionregistration.k8s.io/v1"}
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["services"]}]
+    spec = {
+        "failurePolicy": "Ignore",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": rules},
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "Object{}"}}],
+    }
+    documents = [
+        {**head, "kind": "MutatingAdmissionPolicy", "metadata": {"name": "m"}, "spec": spec},
+        {**head, "kind": "MutatingAdmissionPolicyBinding", "metadata": {"name": "b"}, "spec": {"policyName": "m"}},
+    ]
+    exported = export(admit.load(documents), "map", kubernetes="1.36")
+    assert [*exported.documents] == documents
