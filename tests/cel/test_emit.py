@@ -36,13 +36,16 @@ EXPRESSIONS = {
     "filter-and-all": "object.spec.containers.filter(c, has(c.ports)).all(c, c.ports.size() > 0)",
     "has": "has(object.spec.securityContext) && has(object.spec.securityContext.runAsUser)",
     "has-and-value": "has(object.spec.replicas) && object.spec.replicas > 1 && object.spec.replicas <= 5",
+    "in-maps": "object.profile in [{'type': 'a'}, {'type': 'b', 'file': 'c'}]",
     "index": "object.items[0].name == object.items[i].name",
+    "index-by-anything": "object.all(k, object[k] != object.items[k])",
     "library": "s.trim().split(',').size() == 2",
     "loop-in-loop": "object.items.all(x, object.items.exists(y, y.name == x.other) && x.parts.all(p, p > 0))",
     "map-literal": "{'name': s, s: 'name'}",
     "matches": "object.image.matches('^registry[.]io/') && s.matches('[a-z]+') && s.matches('a(b|cd)*e')",
     "message": "'root: ' + object.spec.containers.filter(c, c.id > 99).map(c, c.name + '=' + string(c.id)).join(', ')",
     "not": "!(b || object.c) == !b",
+    "nothing-asked": "object.items.all(x, true) && object.items.filter(x, false) == []",
     "optional": "object.?metadata.?labels[?'app'].orValue(s) == s && object.?spec.?paused.hasValue()",
     "optional-map": "object.?metadata.optMap(m, m.name + '!').orValue('nameless')",
     "or-of-and": "(b && i > 1) || (object.x && i > 2) || has(object.y)",
@@ -112,6 +115,19 @@ def test_a_sum_of_lists_is_one_behind_a_variable_too() -> None:
     assert program(object={"a": [2], "b": [3]}) is True
     with pytest.raises(EvaluationError, match=r"^no such key: a$"):
         program(object={"b": [3]})
+
+
+def test_a_variable_in_a_loop_is_computed_once() -> None:
+    within = declarations("1.36", {"object": "dyn", "v": "dyn"})
+    texts = check(parse_in(within, "object.a.map(x, x + '!')"), within)
+    expr = check(parse_in(within, "object.b.all(y, y.all(z, z in v)) || object.c.exists(y, y in v)"), within)
+    program = link(expr, ("object",), within, definitions={"v": texts})
+    assert program.code.text.count("if v_v is MISSING:") == 2
+    assert program(object={"a": ["p", "q"], "b": [["p!"], [], ["q!", "p!"]], "c": []}) is True
+    assert program(object={"a": ["p", "q"], "b": [["p!"], ["r!"]], "c": ["s!", "q!"]}) is True
+    assert program(object={"b": [[]], "c": []}) is True
+    with pytest.raises(EvaluationError, match=r"^no such key: a$"):
+        program(object={"b": [["p!"]], "c": []})
 
 
 def test_surprises_hide_no_fault_of_ours() -> None:

@@ -302,7 +302,10 @@ class Emitter:
             body()
         self.frame.loops -= 1
         self._element = outer
-        inner = inner or statements("pass", span)
+        if not inner:  # nothing is asked of an element
+            self.frame.named(source, span)
+            self.frame.block.extend(orelse)
+            return
         if (source.literal is None or self.frame.loops) and not _is_part(range_, outer):
             source = self._bounded(source, inner, range_.span)
         template = "for item in source:\n inner\nelse:\n orelse" if orelse else "for item in source:\n inner"
@@ -503,6 +506,9 @@ class Emitter:
 
     def _collected(self, node: Comprehension, flat: bool = False) -> Py:
         """The list that `filter` or `map` gives; `flat`, what is in the lists that are in it."""
+        if isinstance(node.condition, Literal) and node.condition.value is False and not flat:
+            self.frame.named(self._iterable(node.range), node.span)
+            return Py(self.frame.fixed([], node.span), "list")
         items = self.frame.fresh("items")
         self.frame.emit("items = []", node.span, items=items)
         kind = self._collect(node, items, flat)
