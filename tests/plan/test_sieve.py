@@ -26,13 +26,15 @@ CONDITIONS = [
         "!has(object.d) || object.d",
         "object.a.exists(x, x.?b.orValue(0) == 2)",
         "true",
+        "has(object.a) ? object.a.all(x, x.?b.orValue(null) == null || x.b == 0) : true",
+        "has(object.a) ? object.a.all(x, x.?e.orValue(null) == null || x.e == false) : true",
     )
 ]
 VALUES = st.sampled_from([0, 1, 2, True, False, None])
 OBJECTS = st.fixed_dictionaries(
     {},
     optional={
-        "a": st.lists(st.fixed_dictionaries({}, optional={"b": VALUES, "c": VALUES}), max_size=3),
+        "a": st.lists(st.fixed_dictionaries({}, optional={"b": VALUES, "c": VALUES, "e": VALUES}), max_size=3),
         "d": st.sampled_from([True, False, 1]),
     },
 )
@@ -50,6 +52,12 @@ def test_each_by_itself(object: dict[str, Any]) -> None:
 )
 def test_failing_ones_are_bits(object: dict[str, Any], found: int) -> None:
     assert sieve(CONDITIONS, {}, WITHIN)(object, None) == found
+
+
+@pytest.mark.parametrize("element", [{"b": False}, {"b": "0"}, {"b": []}, {"e": "false"}, {"e": 0}])
+def test_what_is_compared_with_another_kind_is_not_said(element: dict[str, Any]) -> None:
+    assert sieve(CONDITIONS[-2:], {}, WITHIN)({"a": [element]}, None) is None
+    assert sieve(CONDITIONS[-2:], {}, WITHIN)({"a": [{"b": 1, "e": True}, {"b": 0.0}]}, None) == 0b11
 
 
 def test_what_errs_is_not_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,7 @@ from admit.cel.emit import Emitter, Exit, Unfit, far_return, function
 from admit.cel.emit.frame import negated
 from admit.cel.env import Declarations
 from admit.cel.link import load
-from admit.cel.quote import constant, statements
+from admit.cel.quote import constant, quote, statements
 from admit.cel.types import BOOL
 from admit.plan.ir import OBJECTS
 from admit.plan.share import conjunction
@@ -68,8 +69,27 @@ def _emit(node: Expr, emitter: Emitter) -> None:
         case Call(function="@mark", args=(Literal(value=bit), condition)):
             mark = statements("failed = failed | bit", node.span, failed=FAILED, bit=constant(bit, node.span))
             match condition:
+                case Call("_||_", (excused, Call("_==_", (value, Literal(kind=kind) as wanted)))) if kind in _KINDS:
+                    unexcused = Call("!_", (excused,), span=node.span, type=BOOL)
+                    emitter.where(unexcused, partial(_emit_equal, value, wanted, mark, emitter))
                 case Select() | Call(function="!_"):  # after `unless` they would count as true
                     false = negated(emitter.test(condition), node.span)
                     emitter.frame.emit("if test: mark", node.span, test=false, mark=mark)
                 case _:
                     emitter.unless(condition, Exit(mark))
+
+
+def _emit_equal(value: Expr, wanted: Literal, mark: Sequence[ast.stmt], emitter: Emitter) -> None:
+    """The mark where a value is another one of the same kind; one of another kind that is not equal is unusual."""
+    span = value.span
+    found = emitter.frame.named(emitter.value(value), span)
+    with emitter.frame.scope() as different:
+        emitter.frame.guard(found, span, _KINDS[wanted.kind])
+        emitter.frame.block.extend(mark)
+    differs = {"bool": "a is not b", "int": "a != b or a is c"}.get(wanted.kind, "a != b")  # 0 == False
+    other = constant(bool(wanted.value), span)
+    test = quote(differs, span, a=found.code, b=constant(wanted.value, span), c=other)
+    emitter.frame.emit("if test: different", span, test=test, different=different)
+
+
+_KINDS = {"bool": "bool", "int": "int", "string": "str"}
