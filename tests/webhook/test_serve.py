@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,8 +33,8 @@ from admit.webhook import Configuration, serve
 from admit.webhook.protocol import BoundedProtocol
 from engine import NamesEngine
 
-BoundedProtocol.seconds = 0.5
 options = dict(argument.split("=") for argument in sys.argv[1:])
+BoundedProtocol.seconds = float(options.pop("seconds", BoundedProtocol.seconds))
 paths = {key: Path(options.pop(key)) for key in ("cert", "key") if key in options}
 numbers = {key: int(text) for key, text in options.items()}
 serve(NamesEngine(), Configuration(host="127.0.0.1", port=0, **numbers, **paths))
@@ -138,7 +138,7 @@ HOSTILE: list[tuple[str, tuple[bytes, ...], Callable[[bytes, bool], bool]]] = [
 
 
 def test_hostile_clients() -> None:
-    with serving(tls=0) as server:
+    with serving(tls=0, seconds=0.5) as server:
         for name, parts, holds in HOSTILE:
             assert holds(*exchange(server, *parts)), name
         assert httpx.post(f"{server.url}/validate", json=review()).status_code == 200
@@ -177,13 +177,23 @@ def test_a_review_under_way_is_answered_before_the_end() -> None:
     with serving(tls=0) as server:
         host, port = server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
-            connection.sendall(post(REVIEW)[:-1])
-            time.sleep(0.1)
+            connection.sendall(post(REVIEW) + post(REVIEW)[:-1])
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")  # and the second has come as far as it goes
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
+            until_refused(host, int(port))
             connection.sendall(REVIEW[-1:])
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 OK")
         assert server.process.wait(10) == 0
+
+
+def until_refused(host: str, port: int) -> None:
+    """Waits for a server to take no more connections."""
+    deadline = time.monotonic() + 10
+    with suppress(ConnectionRefusedError):
+        while time.monotonic() < deadline:
+            socket.create_connection((host, port), timeout=5).close()
+            time.sleep(0.01)
+        pytest.fail("the server goes on listening")
 
 
 def children(process: subprocess.Popen[str], lost: int = 0) -> list[int]:
