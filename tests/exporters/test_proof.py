@@ -6,19 +6,24 @@ ADMIT_PROOF=N (make proof) asks N requests of every one, for older API servers t
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from admit import proof
+from admit.cli.export import command
 from admit.engine import Engine
+from admit.errors import UsageError
 from admit.exporters import Exported, export
 from admit.exporters.model import Target
 from admit.library import Library
 from admit.loading import binding_of, load
 from admit.proof import Proof, prove
+from admit.proof.cost import BUDGETS, costs, enlarged, warnings
 from admit.proof.variants import variants
 from admit.rules.yaml import dump
 from admit.testing import SUFFIX, trials
@@ -82,12 +87,44 @@ def test_what_an_api_server_does_not_take_is_told(monkeypatch: pytest.MonkeyPatc
     assert all("Kubernetes 1.34 and later have it" in text for text in found.untaken)
 
 
+def test_a_difference_is_an_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    _change(monkeypatch, {"expression": "true"})
+    result = CliRunner().invoke(command, ["vap", NAME, "--verify", "--requests", "0"])
+    assert result.exit_code == 1
+    assert f"differs: {NAME}: CREATE of a Pod: denied: " in result.stderr
+
+
+def test_nothing_is_proven_without_tests(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(dump(binding_of(NAME, {})))
+    result = CliRunner().invoke(command, ["vap", str(tmp_path / "policy.yaml"), "--verify"])
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).startswith(f"no tests for {tmp_path}")
+
+
+def test_costs_above_a_tenth_of_a_budget_are_told() -> None:
+    engine, asked = next(trials(suite_of("kubewarden/volumemounts")))
+    exported = load(export(engine, "vap").documents)
+    few, more = (
+        costs(exported, replace(asked, object=enlarged(asked.object, by)).decided(exported).request) for by in (1, 50)
+    )
+    assert few.keys() == more.keys() == BUDGETS.keys()
+    assert few["all of a policy"] * 20 < more["all of a policy"] < BUDGETS["all of a policy"]
+    assert not [*warnings(few)]
+    assert [*warnings({"all of a policy": 1_000_001})] == [
+        "of ten times the containers, volumes and so on, all of a policy may cost 1,000,001 of 10,000,000"
+    ]
+
+
 NAME = "kubewarden/host-namespaces-psp"
 
 
 def _proven(monkeypatch: pytest.MonkeyPatch, validation: dict[str, str], kubernetes: str = "1.36") -> Proof:
     """The proof of an export whose validations have been changed, asked the tests alone."""
+    _change(monkeypatch, validation)
+    return prove(load([binding_of(NAME, {})]), [suite_of(NAME)], kubernetes=kubernetes, generated=0)
 
+
+def _change(monkeypatch: pytest.MonkeyPatch, validation: dict[str, str]) -> None:
     def changed(engine: Engine, *args: Any, **options: Any) -> Exported:
         exported = export(engine, *args, **options)
         for document in exported.documents:
@@ -96,4 +133,3 @@ def _proven(monkeypatch: pytest.MonkeyPatch, validation: dict[str, str], kuberne
         return exported
 
     monkeypatch.setattr(proof, "export", changed)
-    return prove(load([binding_of(NAME, {})]), [suite_of(NAME)], kubernetes=kubernetes, generated=0)

@@ -230,13 +230,22 @@ def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapp
         proof.failed |= {finding.rule for finding in decision.findings}
         proof.answers["allowed" if rules.allowed else "errors" if rules.message == ERROR else "denied"] += 1
         proof.answers["mutated"] += route == "mutate" and decision.patch is not None
-        if "\n" in rules.message:  # which an API server does not show
-            proof.answers["with line breaks in the message"] += 1
+        if rules.message != other.message and (why := _unsayable(rules.message, other.message)):
+            proof.answers[why] += 1
             other = replace(other, message=rules.message)
         if rules != other:
             named = tuple(bound.binding.policy.name for bound in engine.bounds)
             settings = tuple(bound.settings for bound in engine.bounds)
             proof.differences.append(Difference(named, settings, each, rules, other))
+
+
+def _unsayable(rules: str, exported: str) -> str:
+    """Why an API server cannot say the same, if so."""
+    if "\n" in rules:
+        return "with line breaks in the message"
+    if exported.startswith("failed rule ") and "failed rule " in rules:  # of several; there is no catching an error
+        return "with a message that fails"
+    return ""
 
 
 def _exportable(proof: Proof, engine: Engine, options: Mapping[str, Any]) -> tuple[Engine, Exported]:
