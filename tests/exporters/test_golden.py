@@ -30,7 +30,7 @@ def test_export(policy: str, golden: Callable[[str, str], None]) -> None:
     for version in VERSIONS:
         found = [export(engine, target, kubernetes=version, partial=True) for target in targets]
         told = [f"# {each}\n" for exported in found for each in (*exported.notes, *exported.refused)]
-        documents = [dump(document) for exported in found for document in exported.documents]
+        documents = [dump(document, lists_in_lines=True) for exported in found for document in exported.documents]
         golden(f"export/{version}/{policy}.yaml", "".join(told) + "---\n".join(documents))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,7 @@ def webhooks(
 def show(exported: Exported, output: str) -> None:
     """Writes the documents, and lists on standard error what is not, or not in every word, in them."""
     if output == "-":
-        click.echo("---\n".join(map(dump, exported.documents)), nl=False)
+        click.echo(_text(exported.documents), nl=False)
     else:
         _write(exported.documents, Path(output))
     for note in exported.notes:
@@ -183,7 +183,7 @@ def _write(documents: tuple[Mapping[str, Any], ...], folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, some in files.items():
-            (folder / name).write_text("---\n".join(map(dump, some)))
+            (folder / name).write_text(_text(some))
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
 
@@ -194,3 +194,7 @@ def _file(document: Mapping[str, Any]) -> str:
         return "webhooks.yaml"
     name = document.get("spec", {}).get("policyName") or document["metadata"]["name"]
     return f"{name}.mutating.yaml" if document["kind"].startswith("Mutating") else f"{name}.yaml"
+
+
+def _text(documents: Iterable[Mapping[str, Any]]) -> str:
+    return "---\n".join(dump(document, lists_in_lines=True) for document in documents)

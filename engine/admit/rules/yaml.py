@@ -112,10 +112,14 @@ def document_of(value: Any, name: str = "<document>") -> Document:
     return read(dump(value), name)[0]
 
 
-def dump(value: Any) -> str:
-    """Plain data as people write it for Kubernetes: block style, keys in their order, texts quoted where needed."""
+def dump(value: Any, lists_in_lines: bool = False) -> str:
+    """Plain data as people write it for Kubernetes: block style, keys in their order, texts quoted where needed.
+
+    `lists_in_lines`: short lists of scalars are `[a, b]`.
+    """
+    dumper = _InLines if lists_in_lines else _Dumper
     text: str = yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=2**31 - 1
+        value, Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=2**31 - 1
     )
     return text[:-4] if text.endswith("\n...\n") else text
 
@@ -429,3 +433,18 @@ _ALL_QUOTES = re.compile(r"""(?=.*')(?=.*["\\])([!&*'"{\[#|>%@`]|.*(: | #))""")
 """One that no quotes can hold without escapes; as a block it stands as it is."""
 
 _Dumper.add_representer(str, _represent_text)
+
+
+class _InLines(_Dumper):
+    pass
+
+
+def _represent_list(dumper: _InLines, items: list[Any]) -> SequenceNode:
+    short = not any(isinstance(item, dict | list) for item in items) and len(repr(items)) <= LONGEST_LIST
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=short and "\\n" not in repr(items))
+
+
+LONGEST_LIST = 90
+"""Characters, as Python shows them."""
+
+_InLines.add_representer(list, _represent_list)
