@@ -74,7 +74,7 @@ class Packing:
         parameters: list[dict[str, Any]] = []
         for bound in bounds:
             if bound.binding.policy.kind == POLICY:
-                groups[bound.binding.key] = [Share(bound, Profile(()))]
+                groups[bound.binding.key] = [Share(bound, Profile(bound.binding.policy.name, ()))]
             elif bound.binding.policy.kind == "Policy" and self._is_timeless(bound) and self._is_on_its_own(bound):
                 bound, objects = self._parametrised(bound)
                 parameters += objects
@@ -168,7 +168,7 @@ class Packing:
         for asked, parts in alike.items():
             alone = self.split or any(part.annotations for part in parts)
             in_common = (asked, of.validation_actions, repr(of.match_resources), repr(of.param_ref))
-            yield (*in_common, of.name if alone else None), Share(bound, Profile(tuple(parts), message))
+            yield (*in_common, of.name if alone else None), Share(bound, Profile(of.policy.name, tuple(parts), message))
 
     def _drafts(self, shares: Sequence[Share]) -> Iterator[Draft]:
         if shares[0].bound.binding.policy.kind == POLICY:

@@ -31,7 +31,7 @@ from admit.exporters.text import Unwritable, Writer
 from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
 from admit.rules.plain import LONGEST, found, is_said_once, joined
-from admit.rules.workloads import NOT_BEING_DELETED
+from admit.rules.workloads import NOT_BEING_DELETED, conjunction
 
 UNTYPED: Mapping[str, Expr] = {name: Call("dyn", (Ident(name),)) for name in ("object", "oldObject")}
 LONGEST_REPEATED = 60
@@ -43,8 +43,9 @@ SPEC_AND_METADATA = (*SPEC, ("metadata", "labels"), ("metadata", "annotations"))
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The parts of one binding, and what it makes of the messages of all their findings, if it does."""
+    """The parts of one binding, and what its policy makes of the messages of all their findings, if it does."""
 
+    policy: str
     parts: tuple[Part, ...]
     message: Expr | None = None
 
@@ -143,7 +144,8 @@ class Body:
         return substitute(renamed(node, names), {**roots, **objects})
 
     def _rules(self, profile: Profile, names: Mapping[int, Mapping[str, str]]) -> Iterator[Rule]:
-        """The validations of a binding; with a message of its profile all have that one."""
+        """The validations of a binding; with a message of its profile they are one, which an API server evaluates once,
+        or all have that message, if their reasons differ."""
         judged = [
             (part, self._guarded(mapped(rule, partial(self._placed, names=names[id(part)])), part))
             for part in profile.parts
@@ -162,6 +164,11 @@ class Body:
             for part, rule in judged
         ]
         said = self._report(profile.message, named)
+        reasons = {rule.reason for _, rule in named}
+        if said is not None and len(reasons) == 1:
+            holds = conjunction(*(rule.verdict for _, rule in named))
+            yield Rule(profile.policy, "", holds, said, f"failed rule {profile.policy}", *reasons)
+            return
         for part, rule in named:
             own, message = self._message(rule, part)
             yield Rule(part.policy.name, rule.name, rule.verdict, said or own, message, rule.reason)
