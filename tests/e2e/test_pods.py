@@ -38,7 +38,7 @@ KUBERNETES = VERSION.rpartition(".")[0]
 VERSIONS = [*(f"v1.{minor}" for minor in (0, 8, 19, 22, 23, 25, 27, 29, 31, 32, 34, 35, 37)), "latest"]
 """Those at which some check of Pod Security changes; v1.37 is newer than the server."""
 
-EXPORTED = ["v1.0", "v1.22", "v1.34", "latest"]
+EXPORTED = ["v1.0", "v1.25", "latest"]
 LEVELS = ["baseline", "restricted"]
 STANDARDS = [*product(VERSIONS, LEVELS)]
 CONFIGURATION = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}

@@ -88,4 +88,5 @@ def _created(server: Server, within: str, object: Object) -> httpx.Response:
 def _left(answer: httpx.Response) -> Object:
     """What there is, without what is another each time."""
     object = comparable(answer.json())
-    return {**object, "metadata": {**object["metadata"], "uid": "", "creationTimestamp": ""}}
+    varying = dict.fromkeys(("uid", "creationTimestamp", "deletionTimestamp"), "")
+    return {**object, "metadata": {**object["metadata"], **varying}}
