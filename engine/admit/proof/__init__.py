@@ -24,7 +24,9 @@ from admit.engine import Engine, Way
 from admit.errors import RequestError
 from admit.exporters import Exported, export
 from admit.exporters.model import Target
+from admit.kubernetes.decode import decode
 from admit.kubernetes.normalise import bare
+from admit.kubernetes.types import of_kind
 from admit.loading import check, load
 from admit.proof.cost import BUDGETS, costs, enlarged, warnings
 from admit.proof.variants import variants
@@ -233,7 +235,9 @@ def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapp
         if rules.message != other.message and (why := _unsayable(rules.message, other.message)):
             proof.answers[why] += 1
             other = replace(other, message=rules.message)
-        if rules != other:
+        if rules != other and not (_is_read(each.object) and _is_read(each.old_object)):
+            proof.answers["not alike, where no API server reads the object"] += 1
+        elif rules != other:
             named = tuple(bound.binding.policy.name for bound in engine.bounds)
             settings = tuple(bound.settings for bound in engine.bounds)
             proof.differences.append(Difference(named, settings, each, rules, other))
@@ -246,6 +250,15 @@ def _unsayable(rules: str, exported: str) -> str:
     if exported.startswith("failed rule ") and "failed rule " in rules:  # of several; there is no catching an error
         return "with a message that fails"
     return ""
+
+
+def _is_read(item: Any) -> bool:
+    """Whether an API server reads the object: all values are of the types that its kind has."""
+    match item:
+        case {"apiVersion": str(version), "kind": str(kind)} if type := of_kind(version, kind):
+            return not decode(item, type).misfits
+        case _:
+            return True
 
 
 def _exportable(proof: Proof, engine: Engine, options: Mapping[str, Any]) -> tuple[Engine, Exported]:
