@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from admit.cel.env import parse_version
 from admit.engine import Engine
 from admit.errors import UsageError
 from admit.exporters.model import Exported, Note, Parameters, Refusal, Target
@@ -49,6 +50,7 @@ def export(
         known = ", ".join(dict.fromkeys(bound.binding.policy.name for bound in engine.bounds)) or "none at all"
         raise UsageError(f"nothing binds the policy {policy!r}, but {known}")
     version = kubernetes or engine.kubernetes
+    parse_version(version)
     exporting: Packing | Mutating = Mutating(engine, version, accept_expiring)
     if target == "vap":
         exporting = Packing(engine, version, split, accept_expiring, params, params_namespace)
