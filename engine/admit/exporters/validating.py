@@ -166,7 +166,9 @@ class Body:
         said = self._report(profile.message, named)
         reasons = {rule.reason for _, rule in named}
         if said is not None and len(reasons) == 1:
-            holds = conjunction(*(rule.verdict for _, rule in named))
+            all_hold = conjunction(*(rule.verdict for _, rule in named))
+            holds = variable(self._declare("holds", all_hold, profile.policy))
+            said = Call("_?_:_", (holds, Literal("string", ""), said))  # asked of what is allowed, too
             yield Rule(profile.policy, "", holds, said, f"failed rule {profile.policy}", *reasons)
             return
         for part, rule in named:
