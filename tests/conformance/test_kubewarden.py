@@ -67,6 +67,8 @@ def test_policy(case: Case) -> None:
     decision = engine.review(case["request"], binding="clusterwide-case")
     assert decision.allowed == expected["allowed"], decision.message
     assert says(decision.message, texts), decision.message
+    if "code" in expected:
+        assert decision.code == expected["code"]
     if "patch" in expected:
         assert bool(decision.patch) == (expected["patch"] == "present"), decision.patch
     if "patch_ops" in expected:

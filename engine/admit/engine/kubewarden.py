@@ -29,17 +29,16 @@ NO_MUTATION = (
 )
 NO_MUTATION_IN_GROUP = "mutation is not allowed inside of policy group"
 TOO_LATE = "Policy execution interrupted because it exceeded the allowed execution time"
-_CODES = {**CODES, "InternalError": 500}  # of a rejection for any other reason policy-server tells none
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the policies come to by themselves: `denial` is the text of a rejection, `object` what they leave. A
-    rejection of a group has `causes`."""
+    rejection of a group has `causes`, that of a policy a `reason`."""
 
     object: Any
     denial: str | None = None
-    reason: str = "Invalid"
+    reason: str = ""
     causes: tuple[Mapping[str, str], ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -66,7 +65,7 @@ def answer(case: Case, group: Group, runners: Sequence[Runner], bare: bool) -> D
         case.request,
         not denied,
         verdict.denial or "",
-        _CODES.get(verdict.reason, 0) if denied else 200,
+        _code(verdict, group.bound.binding) or 0 if denied else 200,
         audit_annotations=verdict.annotations,
         object=verdict.object,
         findings=verdict.findings,
@@ -81,7 +80,7 @@ def judge(case: Case, group: Group, runners: Sequence[Runner]) -> None:
         tally.audit(verdict.denial, binding)
     verdict = _processed(verdict, case, binding)
     if verdict.denial is not None:
-        tally.deny(verdict.denial, verdict.reason, verdict.findings, _CODES.get(verdict.reason))
+        tally.deny(verdict.denial, verdict.reason or "Invalid", verdict.findings, _code(verdict, binding))
     else:
         tally.findings += verdict.findings
     for key, text in verdict.annotations.items():
@@ -137,6 +136,12 @@ def _verdict(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
     if not findings:
         findings = [Finding(binding.policy.name, binding.name, "expression", terms.message)]
     return Verdict(case.scope["object"], terms.message, causes=tuple(causes), findings=tuple(findings))
+
+
+def _code(verdict: Verdict, binding: Binding) -> int | None:
+    assert binding.kubewarden is not None
+    codes = {**CODES, "InternalError": 500, "Invalid": binding.kubewarden.code or None}
+    return codes.get(verdict.reason)
 
 
 def _alone(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:

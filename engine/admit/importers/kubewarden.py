@@ -16,7 +16,7 @@ from admit.cel.parse import RESERVED
 from admit.cel.types import BOOL
 from admit.errors import CompileError, Fault, UsageError
 from admit.importers import cel_policy
-from admit.importers.modules import bundled
+from admit.importers.modules import BAD_REQUEST, bundled
 from admit.rules import fields, model
 from admit.rules.load import content
 from admit.rules.lower import Bound, Lowered, lower
@@ -296,6 +296,7 @@ class _Reader:
             spec.get("failure_policy", "Fail"),
             spec.get("match_conditions", ()),
             expression,
+            400 if expression is None and (made or reference.name.rpartition("/")[2] in BAD_REQUEST) else 0,
             span=span,
         )
         yield model.Binding(

@@ -13,6 +13,9 @@ FOLDER = "kubewarden"
 CEL_POLICY = "cel-policy"
 """The module whose settings are the rules: it has no rule file."""
 
+BAD_REQUEST = frozenset({CEL_POLICY, "container-resources", "hostpaths-psp"})
+"""The modules whose rejections have the code 400; those of the others have none."""
+
 RENAMED = {"pod-runtime": "pod-runtime-class"}
 
 _CLUSTER = "it looks at other objects of the cluster"

@@ -284,6 +284,7 @@ class Kubewarden(Written):
     failure_policy: FailurePolicy = "Fail"
     match_conditions: tuple[MatchCondition, ...] = ()
     expression: Expr | None = None  # of a group: calls of its members, in !, &&, ||, == and !=
+    code: int = 0  # of a rejection whose rule gives no reason of its own; 0: none is told
 
 
 @dataclass(frozen=True, slots=True)
