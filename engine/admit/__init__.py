@@ -7,11 +7,13 @@
 | admission/ | AdmissionReview v1 in and out: Request, Decision, Finding, JSON Patch; kind to resource |
 | kubernetes/ | what an API server knows of its kinds: types, defaults, schemas, structured merge, policies in order |
 | rules/ | what people write: YAML with positions, the model, settings, lowering to plain CEL; VAP and MAP read |
+| importers/ | other projects' policies as rule sets: Kubewarden's documents and modules, PodSecurityPolicy |
 | plan/ | what is left to do when a request comes: matching, simplified and shared expressions, functions |
 | engine/ | a request in, a Decision out; failurePolicy and validationActions in one place |
 | library, loading | the bundled policies; documents in, engine out: `admit.load` |
 | podsecurity/ | Pod Security Admission: its levels, and the controller that labels steer |
-| testing, explain | the rule tests; what a rule says and becomes |
+| exporters/ | a rule set as ValidatingAdmissionPolicy, MutatingAdmissionPolicy and webhook configurations |
+| testing, explain, proof | the rule tests; what a rule says and becomes; an export held against its rules |
 | webhook/, cli/ | the server; the command |
 
 Imports go downward only; `make check` sees to it.
