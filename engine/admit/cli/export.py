@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from admit.cel.env import NEWEST, parse_version
 from admit.cli.files import content_of
 from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, tests_of, with_settings
 from admit.errors import UsageError
@@ -101,7 +102,9 @@ def _export(
     record: str | None,
     **options: Any,
 ) -> None:
-    engine = engine_of(rules, kubernetes, settings_from(settings_json, settings_path))
+    parse_version(kubernetes)
+    engine = engine_of(rules, f"1.{NEWEST}", settings_from(settings_json, settings_path))
+    options |= {"kubernetes": kubernetes}
     exported = export(engine, target, **options)
     show(exported, output)
     proven = True

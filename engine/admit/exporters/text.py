@@ -43,7 +43,7 @@ class Writer:
 
     def variable(self, name: str, node: Expr, only_said: bool) -> str:
         """`only_said`: nothing but messages mentions it."""
-        scope = self._newest() if only_said else self._scope(self.types)
+        scope = self._of_messages() if only_said else self._scope(self.types)
         checked = self._checked(node, scope)
         if checked.type != node.type:  # what mentions it was written for the type that it had
             with suppress(Unwritable):
@@ -56,22 +56,21 @@ class Writer:
         return self._written(node, self._scope(self.types), BOOL)
 
     def message(self, node: Expr) -> str:
-        return self._written(node, self._newest(), STRING)
+        return self._written(node, self._of_messages(), STRING)
 
     def annotation(self, node: Expr) -> str:
         return self._written(node, self._scope(self.types), (STRING, NULL))
 
     def mutation(self, kind: PatchKind, node: Expr) -> str:
-        """Its patches may be made by what the version lacks: it is rewritten for that."""
-        scope = admission(f"1.{NEWEST}", params=self.params, variables=self.types, authorizer=True)
-        within = replace(scope, patches=True, functions=functions(NEWEST, patches=True))
+        within = replace(self._scope(self.types), patches=True, functions=functions(NEWEST, patches=True))
         return self._written(node, within, PATCHED[kind])
 
     def _scope(self, variables: dict[str, Type] | None) -> Declarations:
-        return admission(self.kubernetes, params=self.params, variables=variables, authorizer=True)
+        """What expressions may mention: what their version lacks, they are rewritten for."""
+        return admission(f"1.{NEWEST}", params=self.params, variables=variables, authorizer=True)
 
-    def _newest(self) -> Declarations:
-        """What messages may mention: what their version lacks, they are rewritten for."""
+    def _of_messages(self) -> Declarations:
+        """What messages may mention."""
         return admission(f"1.{NEWEST}", params=self.params, variables=self.types)
 
     def _written(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...]) -> str:
