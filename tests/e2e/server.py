@@ -21,12 +21,14 @@ import platformdirs
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from .https import free_port
+
 Object: TypeAlias = dict[str, Any]
 
 SOURCE = Path(__file__).parent / "apiserver"
 VERSION = "1.36.3"
 TOKEN = "e2e"
-READY_WITHIN = 120  # seconds
+READY_WITHIN, STOPPED_WITHIN = 120, 30  # seconds
 
 AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}
 
@@ -166,8 +168,7 @@ def type_warnings(server: Server, policies: Iterable[str]) -> dict[str, Any]:
 @contextmanager
 def running(binary: Path, folder: Path) -> Iterator[Server]:
     """A server with an empty cluster, in an empty folder, until the end of the block."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    port = free_port()
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
@@ -202,17 +203,20 @@ def running(binary: Path, folder: Path) -> Iterator[Server]:
                 verify=context,
                 timeout=30,
             ) as client:
-                while not client.get("/readyz").is_success:
-                    time.sleep(0.2)
+                until(lambda: client.get("/readyz").is_success, READY_WITHIN)
                 yield Server(client, AuditLog(folder / "audit.log"), authority)
         finally:
             process.terminate()
+            try:
+                process.wait(STOPPED_WITHIN)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
     """Until the port is open. Raises RuntimeError with the end of the log where that will not be."""
-    until = time.monotonic() + READY_WITHIN
-    while time.monotonic() < until and process.poll() is None:
+    end = time.monotonic() + READY_WITHIN
+    while time.monotonic() < end and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
