@@ -16,6 +16,7 @@ from admit.exporters import Exported, export
 from admit.exporters.model import Target
 from admit.exporters.webhooks import Server, certificates, configurations
 from admit.proof import Proof, prove
+from admit.proof.cost import warnings
 from admit.rules.yaml import dump
 
 OUTPUT = click.option(
@@ -126,7 +127,9 @@ def _tell(proof: Proof, record: str | None) -> None:
         click.echo(f"{click.style('differs:', fg='red', bold=True)} {difference}", err=True)
     for text in sorted(proof.untaken):
         click.echo(f"{click.style('not taken by the API server:', fg='red', bold=True)} {text}", err=True)
-    click.echo(f"{proof}", err=True)
+    for text in warnings(proof.costs):
+        click.echo(f"{click.style('note:', fg='yellow', bold=True)} {text}", err=True)
+    click.echo(str(proof), err=True)
 
 
 @command.command("webhooks")

@@ -202,7 +202,8 @@ def digest(bounds: Sequence[Bound]) -> str:
         [
             bound.binding.name,
             dict(bound.settings),
-            [repr(exception) for exception in bound.binding.exceptions],
+            repr((bound.binding.validation_actions, bound.binding.match_resources, bound.binding.param_ref)),
+            repr(bound.binding.exceptions),
             [lowered.policy.span.in_file.source.text for lowered in bound.members],
         ]
         for bound in bounds
