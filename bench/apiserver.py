@@ -35,7 +35,7 @@ from admit.exporters.webhooks import configurations
 
 sys.path.insert(0, str(ROOT))
 from tests.e2e.compare import activate, documents
-from tests.e2e.server import TOKEN, VERSION, Object, Server, build, go, namespace, running
+from tests.e2e.server import TOKEN, VERSION, Object, Server, build, go, namespace, running, until
 from tests.e2e.webhook import asking
 
 RULES = Path(__file__).with_name("psp.yaml")
@@ -86,7 +86,7 @@ def _contenders(forbidden: Object) -> dict[str, Rules]:
         SERVED: partial(_webhook, engine, forbidden, "Validating"),
         f"{PACKED}, and MAPs": partial(_policies, [*packed, *mutating]),
         f"{SERVED}, mutating too": partial(_webhook, engine, forbidden, ""),
-        "Pod Security": partial(_label, forbidden["metadata"]["namespace"]),
+        "Pod Security": partial(_labels, forbidden),
     }
 
 
@@ -121,11 +121,11 @@ def _webhook(engine: Engine, forbidden: Object, kind: str, server: Server, folde
 
 
 @contextmanager
-def _label(name: str, server: Server, folder: Path) -> Iterator[None]:
-    prefix = "pod-security.kubernetes.io/"
-    labelled = namespace(name, **{f"{prefix}{mode}": "restricted" for mode in ("enforce", "warn", "audit")})
-    path = server.path(labelled)
-    server.client.put(path, json=labelled).raise_for_status()
+def _labels(forbidden: Object, server: Server, folder: Path) -> Iterator[None]:
+    prefix, within = "pod-security.kubernetes.io/", forbidden["metadata"]["namespace"]
+    labelled = namespace(within, **{f"{prefix}{mode}": "restricted" for mode in ("enforce", "warn", "audit")})
+    server.client.put(server.path(labelled), json=labelled).raise_for_status()
+    until(lambda: not server.tried(forbidden, within).is_success)
     yield
 
 
