@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr, children, rebuild
 from admit.cel.check import check
-from admit.cel.env import NEWEST, Declarations, admission
+from admit.cel.env import NEWEST, Declarations, admission, parse_version
 from admit.cel.library import functions
 from admit.cel.link import parse_in
 from admit.cel.types import BOOL, DYN, NULL, STRING, Type
@@ -48,9 +48,9 @@ class Writer:
         if checked.type != node.type:  # what mentions it was written for the type that it had
             with suppress(Unwritable):
                 checked = self._checked(node, scope, node.type)
-        text = self._rewritten(checked)
-        self.types[name] = checked.type or DYN
-        return text
+        older = self._rewritten(checked, scope)
+        self.types[name] = older.type or DYN
+        return layout(older)
 
     def verdict(self, node: Expr) -> str:
         return self._written(node, self._scope(self.types), BOOL)
@@ -74,7 +74,7 @@ class Writer:
         return admission(f"1.{NEWEST}", params=self.params, variables=self.types)
 
     def _written(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...]) -> str:
-        return self._rewritten(self._checked(node, scope, result))
+        return layout(self._rewritten(self._checked(node, scope, result), scope, result))
 
     def _checked(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
         node = _substituted(node)
@@ -87,13 +87,26 @@ class Writer:
         except CompileError as error:
             raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
 
-    def _rewritten(self, node: Expr) -> str:
+    def _rewritten(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
+        """The checked node as new policies may have it, checked for these where it is another."""
         if _has_open_option(node):
             raise Unwritable("an API server breaks down at an optional entry of any type")
         try:
-            return layout(rewritten(node, self.kubernetes))
+            older = rewritten(node, self.kubernetes)
         except TooNew as error:
             raise Unwritable(str(error), error.since) from None
+        if older is node:
+            return node
+        minor = parse_version(self.kubernetes) - 1
+        within = replace(scope, kubernetes=minor, functions=functions(minor, patches=scope.patches))
+        try:
+            return _checked(older, within, result)
+        except CompileError:
+            pass
+        try:  # what is rewritten may have lost a type that was concluded from its use
+            return _checked(_loosened(older), within, result)
+        except CompileError as error:
+            raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
 
 
 def _check(node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None) -> Expr:
@@ -121,5 +134,21 @@ def _substituted(node: Expr) -> Expr:
     match node:
         case Call(function) if function in SUBSTITUTES:
             return replace(node, function=SUBSTITUTES[function])
+        case _:
+            return node
+
+
+def _checked(node: Expr, within: Declarations, result: Type | tuple[Type, ...] | None) -> Expr:
+    """The node as it is written, with its type."""
+    parsed = parse_in(within, unparse(node))
+    return replace(parsed, type=check(parsed, within, result).type)
+
+
+def _loosened(node: Expr) -> Expr:
+    """With the items of lists of any type, but for lists of literals."""
+    node = rebuild(node, _loosened)
+    match node:
+        case ListExpr((_, _, *_) as items, optional) if not (optional or all(isinstance(i, Literal) for i in items)):
+            return replace(node, items=tuple(Call("dyn", (item,)) for item in items))
         case _:
             return node
