@@ -138,7 +138,7 @@ class Trial:
         status = {} if answer.is_success else answer.json()
         if (denied := _DENIED.search(status.get("message", ""))) is None:
             return {**said, "message": "", "code": 200, "reason": ""}
-        return {**said, "message": denied[0], "code": status["code"], "reason": status["reason"]}
+        return {**said, "message": _in_order(denied[0]), "code": status["code"], "reason": status["reason"]}
 
     def _ours(self, asked: Asked) -> Answer:
         engine = admit.load(
@@ -294,6 +294,12 @@ def _impersonated(user: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*one.items(), *((key, text) for key, texts in several.items() for text in texts)]
 
 
+def _in_order(message: str) -> str:
+    """The API server names the fields that may not be mutated in the order of Go's maps, which is another each time."""
+    return _ATOMIC.sub(lambda fields: ", ".join(sorted(fields[0].split(", "))), message)
+
+
+_ATOMIC = re.compile(r"(?<=may not mutate atomic arrays, maps or structs: ).*")
 _DENIED = re.compile(
     r"(?s)(?<= is forbidden: )ValidatingAdmissionPolicy '.* denied request: .*|^policy ['\"].* denied request: .*"
     r"|^Internal error occurred: .*|^Resource kind .* not found[.].*"
