@@ -7,11 +7,19 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden"
 
 collect_ignore = [] if "ADMIT_E2E" in os.environ else ["e2e"]  # an API server is built: make e2e
+
+
+# The same examples every time, however busy the machine is; others come with make fuzz.
+settings.register_profile(
+    "steady", deadline=None, derandomize="ADMIT_FUZZ" not in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

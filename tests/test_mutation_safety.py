@@ -183,7 +183,7 @@ def test_every_policy_that_writes() -> None:
 
 
 @pytest.mark.parametrize("name", WRITING)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_mutation(name: str, data: st.DataObject) -> None:
     writing = WRITING[name]

@@ -23,7 +23,7 @@ from .expressions import SURROGATES, VARIABLES, Expressions, Objects
 LONG = "ADMIT_FUZZ" in os.environ
 COUNT = int(os.environ.get("ADMIT_FUZZ") or 3000) // 10  # texts of each kind
 ENVIRONMENTS = [Environment(version, VARIABLES) for version in ("1.28", "1.36", None)]
-MANY = settings(max_examples=COUNT, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=COUNT, suppress_health_check=[HealthCheck.too_slow])
 
 SOUP = r"""
 object i u d s b l m x f has all map for in true null 1 2u 1.5 .5 -1 'a' b'a' r'\' '''a''' "\n" '\q' ` `a-b`

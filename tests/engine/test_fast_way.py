@@ -150,7 +150,7 @@ ROUTES = st.sampled_from(["mutate", "validate"])
 EACH = tuple((i, 0, False) for i in range(len(SPECS)))
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, len(SPECS) - 1), st.integers(0, len(BINDINGS) - 1), st.booleans(), requests(), ROUTES)
 def test_one_policy(spec: int, binding: int, selective: bool, request: Request, route: str) -> None:
     same(engine(((spec, binding, selective),)), request, route)
@@ -159,7 +159,7 @@ def test_one_policy(spec: int, binding: int, selective: bool, request: Request, 
 MANY = [EACH[:8], EACH[7:14], EACH[13:], EACH, tuple((i, i % 3, i % 4 == 0) for i in range(len(SPECS)))]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(MANY), requests(), ROUTES)
 def test_many_policies(picked: tuple[tuple[int, int, bool], ...], request: Request, route: str) -> None:
     same(engine(picked), request, route)
@@ -218,7 +218,7 @@ SECURED_PODS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([*range(len(BUNDLED)), None]), SECURED_PODS, SECURED_PODS | st.none(), ROUTES)
 def test_bundled_policies(at: int | None, spec: dict[str, Any], old: dict[str, Any] | None, route: str) -> None:
     head = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}}

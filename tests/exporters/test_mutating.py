@@ -137,7 +137,7 @@ def carrying(workload: Workload, pod: dict[str, Any]) -> dict[str, Any]:
 ABOUT_PODS = [name for name in BUNDLED if name != "kubewarden/psa-label-enforcer" and "claim" not in name]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.sampled_from(ABOUT_PODS), st.sampled_from(WORKLOADS), FLAG, POD, POD, FLAG)
 def test_bundled_policies(
     name: str, workload: Workload, created: bool, pod: dict[str, Any], before: dict[str, Any], normal: bool

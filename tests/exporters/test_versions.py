@@ -46,7 +46,7 @@ ANY = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dicti
 
 @pytest.mark.parametrize("minor", (30, 34))
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_what_is_rewritten_has_the_same_value(expression: str, minor: int, data: st.DataObject) -> None:
     values = {
