@@ -13,6 +13,7 @@ import admit
 from admit.admission import Request, from_manifest
 from admit.engine import Engine, validating
 from admit.plan.run import Runner
+from admit.plan.sieve import Sifting
 
 HEAD = {"apiVersion": "admit.dev/v1"}
 POD_SECURITY = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}
@@ -114,6 +115,8 @@ def in_full(engine: Engine, request: Request, binding: str | None) -> Iterator[N
     with (
         patch.object(Runner, "is_silent", lambda self, scope: False),
         patch.object(Runner, "is_idle", lambda self, scope: False),
+        patch.object(Sifting, "is_idle", lambda self, scope: False),
+        patch.object(Sifting, "failing", lambda self, scope: None),
     ):
         yield
     engine._routes.update(kept)

@@ -28,6 +28,7 @@ def test_decisions(case: dict[str, Any]) -> None:
         place = f"{case['name']}: request {i + 1}"
         for what, value in expected.items():
             check(what, value, got, engine.answer(request, route=route, binding=binding).object, place)
+        assert outcome(engine, request, route, binding) == got, place  # asked again, a route is sifted
         with in_full(engine, request, binding):
             assert outcome(engine, request, route, binding) == got, place
             with to_the_letter():

@@ -160,7 +160,8 @@ def calls(function: Callable[[], object]) -> int:
 
 def work(documents: list[dict[str, Any]], request: Request) -> int:
     engine: Engine = admit.load(documents)
-    engine.answer(request)
+    for _ in range(2):  # what is asked again is compiled
+        engine.answer(request)
     return calls(lambda: engine.answer(request))
 
 

@@ -39,6 +39,7 @@ from admit.plan.link import Expression, Judge, judges
 from admit.plan.match import Route, may_match
 from admit.plan.params import CRD, ByKind, by_kind
 from admit.plan.run import Runner
+from admit.plan.sieve import Sifting
 from admit.rules import model
 from admit.rules.lower import Bound
 from admit.rules.names import free
@@ -184,16 +185,24 @@ class Engine:
         if linked.hosted:
             ((group, runners),) = linked.telling
             return kubewarden.answer(case, group, runners, linked.bare)
-        if mutating and case.request.object is not None:
+        written = mutating and case.request.object is not None and bool(linked.writing)
+        if written and linked.settled and linked.sifting.is_idle(case.scope):
+            written = False
+        if written:
             _mutate(case, linked)
         if not case.tally.denials:
             if linked.controller is not None:
                 case.tally.take(linked.controller.answer(case.current, case.deadline))
-            asked = linked.settled and not (mutating and linked.writing)  # and it said no, or we were not here
+            asked = linked.settled and not written  # and it said no, or we were not here
             silent = not asked and linked.holds(case.scope)
+            failing = None if silent else linked.sifting.failing(case.scope)
             for group, runners in linked.telling:
                 if silent and group.settled:
                     continue
+                if failing is not None and group.settled:
+                    runners = tuple(each for each in runners if not linked.sifting.passes(each.step, failing))
+                    if not runners:
+                        continue
                 if group.native:
                     from admit.engine import validating
 
@@ -299,6 +308,7 @@ class _Linked:
     messages: Mapping[str, Expression]  # of the bindings of profiles that have one
     holds: Judge
     quiet: Judge
+    sifting: Sifting
     settled: bool
     uses: frozenset[str]
     controller: Controller | None  # if it is concerned
@@ -344,6 +354,7 @@ class _Linked:
             messages,
             holds,
             quiet,
+            Sifting(plan, within, holds.plain and quiet.plain),
             all(group.settled for group in plan.groups),
             frozenset().union(*map(_uses, plan.groups)),
             controller if controller is not None and binding is None and controller.concerns(route) else None,

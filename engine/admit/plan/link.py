@@ -38,6 +38,8 @@ class Expression:
     def __call__(self, scope: Mapping[str, Any]) -> Any:
         """The value, for a scope that has PARAMETERS and the variables. Raises EvaluationError."""
         if self._program is None:
+            mentioned = _mentioned(self._expr, self._definitions)
+            self._names = tuple([name for name in self._names if name in mentioned])
             self._program = link(self._expr, self._names, self._within, definitions=self._definitions)
         return self._program(*[scope[name] for name in self._names])
 
@@ -121,6 +123,16 @@ def _fused(
     emitter.unless(condition, far_return(False))
     emitter.frame.block.extend(far_return(True).stmts)
     return function(emitter, name, far_return(False).stmts, condition.span)
+
+
+def _mentioned(expr: Expr, definitions: Mapping[str, Expr]) -> frozenset[str]:
+    """Names that occur in the expression, or in the definitions of any of them."""
+    found: frozenset[str] = frozenset()
+    new = _names(expr)
+    while new:
+        found |= new
+        new = frozenset().union(*(_names(definitions[name]) for name in new if name in definitions)) - found
+    return found
 
 
 def _names(node: Expr) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from admit.cel.ast import Call, Comprehension, Expr, Literal, Select
@@ -15,7 +15,9 @@ from admit.cel.env import Declarations
 from admit.cel.link import load
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import BOOL
-from admit.plan.ir import OBJECTS
+from admit.errors import EvaluationError
+from admit.plan.ir import OBJECTS, Plan, Step
+from admit.plan.link import Judge
 from admit.plan.share import conjunction
 
 MARK = "@mark"  # no function of CEL
@@ -23,6 +25,52 @@ FAILED = "failed"
 
 Sieve = Callable[[Any, Any], int | None]
 """Of `object` and `oldObject`: a number with bit i set where condition i is false; None where one of them may err."""
+
+
+class Sifting:
+    """What need not be gone through on a route where something is to be said or written.
+
+    It is compiled when it is asked a second time: one denial is not worth it. `plain`: conditions are of OBJECTS alone.
+    """
+
+    def __init__(self, plan: Plan, within: Declarations, plain: bool) -> None:
+        sure = (g for g in plan.groups if g.settled and not g.native and not g.bound.binding.tries)
+        groups = [*sure] if plain else []
+        self._steps = [step for group in groups for step in group.steps if not step.lowered.audit_annotations]
+        self._bits = {id(step): 1 << number for number, step in enumerate(self._steps)}
+        self._definitions = {
+            name: expr for group in groups for step in group.steps for name, expr in step.definitions.items()
+        }
+        self._idle_conditions = plan.idle if len(groups) == len(plan.groups) else ()
+        self._within = within
+        self._asked = False
+
+    def is_idle(self, scope: Mapping[str, Any]) -> bool:
+        """Whether no mutation changes anything. False is no answer."""
+        return self._asked and bool(self._idle_conditions) and self._idle(scope)
+
+    def failing(self, scope: Mapping[str, Any]) -> int | None:
+        """The steps of which a validation fails, as bits, for `passes`; None where that cannot be said."""
+        asked, self._asked = self._asked, True
+        if not asked or not self._steps:
+            return None
+        try:
+            return self._failing(scope["object"], scope["oldObject"])
+        except EvaluationError:
+            return None
+
+    def passes(self, step: Step, failing: int) -> bool:
+        """Whether the step has nothing to say; one that is not known here may have."""
+        bit = self._bits.get(id(step))
+        return bit is not None and not failing & bit
+
+    @cached_property
+    def _idle(self) -> Judge:
+        return Judge(self._idle_conditions, self._definitions, self._within, "idle")
+
+    @cached_property
+    def _failing(self) -> Sieve:
+        return sieve([step.holds for step in self._steps], self._definitions, self._within)
 
 
 def sieve(conditions: Sequence[Expr], definitions: Mapping[str, Expr], within: Declarations) -> Sieve:
