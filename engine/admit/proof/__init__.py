@@ -25,7 +25,7 @@ from admit.errors import RequestError
 from admit.exporters import Exported, export
 from admit.exporters.model import Target
 from admit.kubernetes.decode import decode
-from admit.kubernetes.normalise import bare
+from admit.kubernetes.normalise import bare, redefaulted
 from admit.kubernetes.types import of_kind
 from admit.loading import check, load
 from admit.proof.cost import BUDGETS, costs, enlarged, warnings
@@ -50,16 +50,16 @@ class Answer:
     object: Any
 
     @classmethod
-    def of(cls, decision: Decision, mutated: bool) -> Answer:
+    def of(cls, decision: Decision, made: Any) -> Answer:
         """Without the API server's prefix; of evaluations that failed, which each have their own text, there is but one
-        answer; of what is made, without what says nothing."""
+        answer; of what is `made`, without what says nothing."""
         message, erred = _PREFIX.sub("", decision.message), _ERROR.search(decision.message)
         return cls(
             decision.allowed,
             500 if erred else decision.code,
             ERROR if erred else message,
             bool(decision.warnings),
-            bare(decision.object) if mutated and decision.allowed else None,
+            bare(made) if decision.allowed else None,
         )
 
     def __str__(self) -> str:
@@ -229,7 +229,7 @@ def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapp
         except RequestError:  # what is no object of Kubernetes
             proof.answers["unreadable"] += 1
             continue
-        rules, other = (Answer.of(it, route == "mutate") for it in (decision, each.decided(again, route)))
+        rules, other = (Answer.of(it, _made(each, it, again, route)) for it in (decision, each.decided(again, route)))
         proof.failed |= {finding.rule for finding in decision.findings}
         proof.answers["allowed" if rules.allowed else "errors" if rules.message == ERROR else "denied"] += 1
         proof.answers["mutated"] += route == "mutate" and decision.patch is not None
@@ -244,6 +244,11 @@ def _compare(proof: Proof, engine: Engine, asked: Sequence[Asked], options: Mapp
             proof.differences.append(Difference(named, settings, each, rules, other))
 
 
+def _made(asked: Asked, decision: Decision, engine: Engine, route: Way) -> Any:
+    """What a mutation makes of the object, with the defaults that an API server fills in afterwards."""
+    return redefaulted(asked.object, decision.object, engine.schemas) if route == "mutate" else None
+
+
 def _unsayable(rules: str, exported: str) -> str:
     """Why an API server cannot say the same, if so."""
     if "\n" in rules:
@@ -254,8 +259,10 @@ def _unsayable(rules: str, exported: str) -> str:
 
 
 def _is_read(item: Any) -> bool:
-    """Whether an API server reads the object: all values are of the types that its kind has."""
+    """Whether an API server reads the object: all values are of the types that its kind has, and a pod is one."""
     match item:
+        case {"kind": "Pod", "spec": {**spec}} if not spec.get("containers"):
+            return False
         case {"apiVersion": str(version), "kind": str(kind)} if type := of_kind(version, kind):
             return not decode(item, type).misfits
         case _:
