@@ -259,7 +259,10 @@ def _unsayable(rules: str, exported: str) -> str:
 
 
 def _is_read(item: Any) -> bool:
-    """Whether an API server reads the object: all values are of the types that its kind has, and a pod is one."""
+    """Whether an API server reads the object as it is: all values are of the types that its kind has, and none in a
+    list is null, which it takes for an empty text; a pod has containers."""
+    if _has_null_in_list(item):
+        return False
     match item:
         case {"kind": "Pod", "spec": {**spec}} if not spec.get("containers"):
             return False
@@ -267,6 +270,16 @@ def _is_read(item: Any) -> bool:
             return not decode(item, type).misfits
         case _:
             return True
+
+
+def _has_null_in_list(item: Any) -> bool:
+    match item:
+        case dict():
+            return any(map(_has_null_in_list, item.values()))
+        case list():
+            return None in item or any(map(_has_null_in_list, item))
+        case _:
+            return False
 
 
 def _exportable(proof: Proof, engine: Engine, options: Mapping[str, Any]) -> tuple[Engine, Exported]:
