@@ -24,7 +24,8 @@ from admit.rules.names import substitute
 from admit.rules.patches import json_patch
 from admit.rules.restate import restate
 from admit.rules.schema import Schema
-from admit.rules.workloads import WORKLOADS, Workload, conjunction
+from admit.rules.terms import TRUE, conjunction
+from admit.rules.workloads import WORKLOADS, Workload
 from admit.rules.yaml import dump
 from admit.source import UNKNOWN
 
@@ -315,7 +316,7 @@ class _Plain:
     def validation(self, rule: Validation) -> dict[str, Any]:
         verdict = rule.verdict
         if rule.judged is not None:
-            verdict = Call("_?_:_", (rule.judged, verdict, Literal("bool", True)))
+            verdict = Call("_?_:_", (rule.judged, verdict, TRUE))
         constants = [message.value for message in rule.messages if isinstance(message, Literal)]
         written = {
             "expression": self.text(verdict),

@@ -25,7 +25,8 @@ from admit.rules.names import fresh, substitute
 from admit.rules.patches import OBJECT, Roots, joined
 from admit.rules.paths import Elements, Path
 from admit.rules.restate import IMMUTABLE, restate
-from admit.rules.workloads import CREATED, NOT_BEING_DELETED, Workload, differ, disjunction
+from admit.rules.terms import differ, disjunction
+from admit.rules.workloads import CREATED, NOT_BEING_DELETED, Workload
 
 POLICY: model.PolicyKind = "MutatingAdmissionPolicy"
 BINDING = "MutatingAdmissionPolicyBinding"

@@ -16,8 +16,7 @@ from admit.rules.lower import Loop, Lowered, Mutation, Patch, Validation
 from admit.rules.model import Policy
 from admit.rules.paths import Elements, Path, Segment
 from admit.rules.restate import reads_metadata
-
-TRUE = Literal("bool", True)
+from admit.rules.terms import TRUE
 
 
 @dataclass(frozen=True, slots=True)

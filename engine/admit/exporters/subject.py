@@ -10,16 +10,8 @@ from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Select
 from admit.rules.lower import Lowered
 from admit.rules.model import ResourceRule
 from admit.rules.names import substitute
-from admit.rules.workloads import (
-    CONTAINER_LISTS,
-    WORKLOADS,
-    Workload,
-    differ,
-    disjunction,
-    optional,
-    present_or,
-    select,
-)
+from admit.rules.terms import differ, disjunction, optional, present_or, select, summed
+from admit.rules.workloads import CONTAINER_LISTS, WORKLOADS, Workload
 
 OPERATIONS = ("CREATE", "UPDATE")
 _OBJECT = Call("dyn", (Ident("object"),))  # whose fields an API server would look up in each kind's schema
@@ -52,15 +44,13 @@ class Subject:
     @property
     def variables(self) -> Mapping[str, Expr]:
         """The variables, in order."""
-        first, *rest = (present_or(ListExpr(()), name, root=self.spec) for name in CONTAINER_LISTS)
-        for each in rest:
-            first = Call("_+_", (first, each))
+        containers = summed(present_or(ListExpr(()), name, root=self.spec) for name in CONTAINER_LISTS)
         names = {self.holder: variable(self.holder), self.spec: variable(self.spec)}
         return {
             self.holder: self.by_kind(lambda each: substitute(select(*each.holder), {"object": _OBJECT})),
             self.spec: substitute(Select(Ident(self.holder), "spec"), names),
             self.metadata: substitute(present_or(MapExpr(()), "metadata", root=self.holder), names),
-            self.containers: substitute(first, names),
+            self.containers: substitute(containers, names),
         }
 
     @property

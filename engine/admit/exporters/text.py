@@ -17,6 +17,7 @@ from admit.exporters.constants import spelled
 from admit.exporters.versions import TooNew, rewritten
 from admit.rules.lower import PATCHED
 from admit.rules.model import PatchKind
+from admit.rules.terms import FALSE, TRUE
 
 SUBSTITUTES = {"strings.goQuote": "strings.quote"}
 """What stands for the functions that only our own messages have."""
@@ -114,7 +115,7 @@ def _check(node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | No
     parsed = parse_in(scope, unparse(node))
     checked = check(parsed, scope)
     if result == BOOL and checked.type == DYN:
-        parsed = Call("_?_:_", (parsed, Literal("bool", True), Literal("bool", False)))
+        parsed = Call("_?_:_", (parsed, TRUE, FALSE))
     return check(parsed, scope, result)
 
 

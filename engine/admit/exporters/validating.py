@@ -31,7 +31,8 @@ from admit.exporters.text import Unwritable, Writer
 from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
 from admit.rules.plain import LONGEST, found, is_said_once, joined
-from admit.rules.workloads import NOT_BEING_DELETED, conjunction
+from admit.rules.terms import conjunction, summed
+from admit.rules.workloads import NOT_BEING_DELETED
 
 UNTYPED: Mapping[str, Expr] = {name: Call("dyn", (Ident(name),)) for name in ("object", "oldObject")}
 LONGEST_REPEATED = 60
@@ -259,9 +260,7 @@ class Body:
         texts = _of_texts(message)
         name = "findings" if "findings" in free(texts) else "messages"
         once = _is_distinct(message)
-        total, *rest = (_findings(part, rule) if name == "findings" else _texts(rule, once) for part, rule in rules)
-        for each in rest:
-            total = Call("_+_", (total, each))
+        total = summed(_findings(part, rule) if name == "findings" else _texts(rule, once) for part, rule in rules)
         return substitute(texts, {name: variable(self._declare(name, total, rules[0][0].policy.name))})
 
     def _written(self, rules: Sequence[Rule], write: Any, broken: Mapping[str, Unwritable]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from admit.cel.parse import parse
 from admit.cel.types import BOOL, BYTES, DYN, INT, STRING, UINT, Kind, Type
 from admit.errors import AdmitError
 from admit.rules.names import free, fresh, substitute
-from admit.rules.workloads import conjunction
+from admit.rules.terms import conjunction, let
 
 KINDS = {
     "ValidatingAdmissionPolicy": {28: "v1beta1", 30: "v1"},
@@ -209,7 +209,7 @@ def _of_one_variable(node: Comprehension) -> Expr:
         result=node.result and substitute(node.result, at),
         var2=None,
     )
-    return _first_of(Comprehension("map", ListExpr((node.range,)), all_, None, each))
+    return let(all_, node.range, each)
 
 
 def _given(items: Expr, alike: bool = False) -> Expr:
@@ -219,10 +219,6 @@ def _given(items: Expr, alike: bool = False) -> Expr:
         conditions.append(_ARE_ALIKE)
     given = ListExpr((items,))
     return Comprehension("filter", given, "l", conjunction(*conditions)) if conditions else given
-
-
-def _first_of(node: Expr) -> Expr:
-    return Call("_[_]", (node, Literal("int", 0)))
 
 
 def _filled(template: Expr, **parts: Expr) -> Expr:

@@ -17,12 +17,12 @@ from admit.rules.model import PatchKind
 from admit.rules.names import substitute
 from admit.rules.patches import Roots, json_patch, needed
 from admit.rules.paths import Path
+from admit.rules.terms import FALSE, TRUE
 from admit.source import UNKNOWN
 
 Field: TypeAlias = tuple[str | None, ...]
 """The variable that a path begins with, and its keys; None for an element of a list, and for what is computed."""
 
-TRUE, FALSE = Literal("bool", True), Literal("bool", False)
 LARGEST = 2**53
 """Integers beyond it become text in what a JSON patch writes."""
 

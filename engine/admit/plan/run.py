@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 from admit.admission.patch import pointer
-from admit.cel.ast import Expr, Literal
+from admit.cel.ast import Expr
 from admit.cel.cost import estimate
 from admit.cel.cost.model import LIMIT
 from admit.cel.emit import UNBOUND
@@ -22,13 +22,13 @@ from admit.plan.write import MISSING, add_at, remove_at, set_at, value_at
 from admit.rules.lower import Loop, Patch, Validation, Write
 from admit.rules.names import free
 from admit.rules.paths import Elements, Path
+from admit.rules.terms import FALSE
 
 Scope: TypeAlias = Mapping[str, Any]
 Place: TypeAlias = tuple[str | int, ...]
 Places: TypeAlias = Mapping[str, Place | None]
 """Where in the object a variable's value is; None where it is not in the object."""
 
-FALSE = Literal("bool", False)
 LONGEST_MESSAGE = 5 * 1024  # bytes; the API server drops a longer messageExpression
 
 

@@ -34,7 +34,8 @@ from admit.rules.constraints import constrained, unwrapped
 from admit.rules.names import free, substitute
 from admit.rules.paths import POINTED, Elements, Path, elements_of, path_of, value_path
 from admit.rules.profiles import members, settings_of
-from admit.rules.workloads import NOT_BEING_DELETED, ROOTS, WORKLOADS, Workload, conjunction, disjunction
+from admit.rules.terms import conjunction, disjunction
+from admit.rules.workloads import NOT_BEING_DELETED, ROOTS, WORKLOADS, Workload
 from admit.source import Span
 
 PRINTED = (STRING, INT, UINT, DOUBLE, BOOL, TIMESTAMP, DURATION)

@@ -23,10 +23,9 @@ from admit.cel.types import STRING, Kind
 from admit.rules.lower import Loop, Write
 from admit.rules.names import free, fresh, substitute
 from admit.rules.paths import Path, Segment
-from admit.rules.workloads import NULL, disjunction
+from admit.rules.terms import FALSE, NULL, TRUE, call, disjunction
 
 _NONE = ListExpr(())
-_TRUE, _FALSE = Literal("bool", True), Literal("bool", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +38,20 @@ class Place:
     def at(self, segment: Segment) -> Place:
         key = Literal("string", segment) if isinstance(segment, str) else segment
         step = "_?._" if isinstance(segment, str) else "_[?_]"
-        return Place(_call(step, self.value, key), joined(self.pointer, _pointed(segment)))
+        return Place(call(step, self.value, key), joined(self.pointer, _pointed(segment)))
 
     @property
     def missing(self) -> Expr:
-        return _call("_==_", _call("orValue", NULL, target=self.value), NULL)
+        return call("_==_", call("orValue", NULL, target=self.value), NULL)
 
     @property
     def list(self) -> Expr:
         """What is there; an empty list where nothing is."""
         nothing: Expr = NULL
         if isinstance(self.value, Call) and self.value.function == "_[?_]":
-            nothing = _call("dyn", NULL)  # else a checker takes what is there for null, too
-        there = _call("optional.ofNonZeroValue", _call("orValue", nothing, target=self.value))
-        return _call("orValue", _NONE, target=there)
+            nothing = call("dyn", NULL)  # else a checker takes what is there for null, too
+        there = call("optional.ofNonZeroValue", call("orValue", nothing, target=self.value))
+        return call("orValue", _NONE, target=there)
 
 
 Roots: TypeAlias = Mapping[str, Place]
@@ -119,10 +118,6 @@ class Target(NamedTuple):
 _METADATA = Path("object", ("metadata",))  # which every object has
 
 
-def _call(function: str, *args: Expr, target: Expr | None = None) -> Expr:
-    return Call(function, args, target)
-
-
 def _roots(loop: Loop) -> list[str]:
     return [path.root for path in loop.elements.lists] if loop.elements is not None else []
 
@@ -142,7 +137,7 @@ def _gathered(write: Write) -> Write | None:
     value, condition = write.value, _all(write.conditions)
     for loop in reversed(inner):
         value = Comprehension("map", loop.list, loop.variable, condition, value)
-        value, condition = _call("flatten", target=value), None
+        value, condition = call("flatten", target=value), None
     return replace(write, loops=tuple(outer), conditions=(), value=value)
 
 
@@ -209,12 +204,12 @@ def _written_within(loops: Sequence[Loop], write: Write) -> list[Expr]:
     """The conditions under which there is something to write in some combination of inner loops."""
     conditions = [*write.conditions]
     if _is_optional(write.value):
-        conditions.append(_call("hasValue", target=write.value))
+        conditions.append(call("hasValue", target=write.value))
     if write.action == "add":
-        conditions.append(_call("_!=_", write.value, _NONE))
+        conditions.append(call("_!=_", write.value, _NONE))
     for loop in reversed(loops):
         condition = _all(conditions)
-        some = _call("_>_", _call("size", target=loop.list), Literal("int", 0))
+        some = call("_>_", call("size", target=loop.list), Literal("int", 0))
         conditions = [Comprehension("exists", loop.list, loop.variable, condition) if condition is not None else some]
     return conditions
 
@@ -232,7 +227,7 @@ class _Writing:
             guards, operation = self.operation(roots)
             some = ListExpr((operation,))
             condition = _all(guards)
-            return some if condition is None else _call("_?_:_", condition, some, _NONE)
+            return some if condition is None else call("_?_:_", condition, some, _NONE)
         loop, *inner = loops
         if loop.elements is None or loop.variable not in self.target.needs:
             return self.looped(loop.list, (loop.variable,), [], inner, roots)
@@ -240,7 +235,7 @@ class _Writing:
         terms = []
         for path in loop.elements.lists:
             where = _place(path, roots)
-            number = _call("_+_", Literal("string", "/"), _call("string", Ident(index)))
+            number = call("_+_", Literal("string", "/"), call("string", Ident(index)))
             element = Place(Ident(loop.variable), joined(where.pointer, number))
             kept = [_renamed(condition, name, loop.variable) for name, condition in loop.elements.kept]
             within = {**roots, loop.variable: element}
@@ -255,7 +250,7 @@ class _Writing:
         first, *second = names
         macro = "transformList" if second else "map"
         each = Comprehension(macro, items, first, condition, result, *second)
-        return _call("flatten", target=each) if inner else each
+        return call("flatten", target=each) if inner else each
 
     def operation(self, roots: Roots) -> tuple[list[Expr], Expr]:
         """Of one combination: conditions, a false one being looked at before the next, and what is done then."""
@@ -266,7 +261,7 @@ class _Writing:
         for parent in reversed(self.target.parents) if self.with_parents else ():
             above, below = _place(parent, roots), path.segments[len(parent.segments) :]
             made = _patch("add", above.pointer, _nested(below, alone))
-            operation = _call("_?_:_", above.missing, made, operation)
+            operation = call("_?_:_", above.missing, made, operation)
         return [*write.conditions, *guards], operation
 
 
@@ -284,18 +279,18 @@ def _value(write: Write, place: Place) -> tuple[list[Expr], Expr, Expr]:
     value, item = write.value, fresh("item", _names(write))
     match write.action:
         case "set" if _is_optional(value):
-            unwrapped = _call("value", target=value)
-            return [_call("hasValue", target=value)], unwrapped, unwrapped
+            unwrapped = call("value", target=value)
+            return [call("hasValue", target=value)], unwrapped, unwrapped
         case "set":
             return [], value, value
         case "add":
-            new = _call("!_", _call("@in", Ident(item), place.list))
-            items = value if _is_distinct(value) else _call("distinct", target=value)
-            all_ = _call("_+_", place.list, Comprehension("filter", items, item, new))
+            new = call("!_", call("@in", Ident(item), place.list))
+            items = value if _is_distinct(value) else call("distinct", target=value)
+            all_ = call("_+_", place.list, Comprehension("filter", items, item, new))
             return [Comprehension("exists", value, item, new)], all_, items
         case "remove":
-            left = Comprehension("filter", place.list, item, _call("!_", _call("@in", Ident(item), value)))
-            return [Comprehension("exists", value, item, _call("@in", Ident(item), place.list))], left, left
+            left = Comprehension("filter", place.list, item, call("!_", call("@in", Ident(item), value)))
+            return [Comprehension("exists", value, item, call("@in", Ident(item), place.list))], left, left
 
 
 def _op(write: Write, path: Path) -> str:
@@ -332,15 +327,15 @@ def _nested(segments: Sequence[Segment], value: Expr) -> Expr:
 
 def _all(conditions: Sequence[Expr]) -> Expr | None:
     """`a && b`, or `a ? b : false`, which unlike that errs where the first does; None where all is true."""
-    asked = [condition for condition in conditions if condition != _TRUE]
+    asked = [condition for condition in conditions if condition != TRUE]
     if not asked:
         return None
     *others, result = asked
     for condition in reversed(others):
         if _is_sure(condition):
-            result = _call("_&&_", condition, result)
+            result = call("_&&_", condition, result)
         else:
-            result = _call("_?_:_", condition, result, _FALSE)
+            result = call("_?_:_", condition, result, FALSE)
     return result
 
 
@@ -379,9 +374,9 @@ def _sum(terms: list[Expr]) -> Expr:
             case ListExpr(some), ListExpr(others):
                 first = ListExpr((*some, *others))
             case Call("_+_", (before, ListExpr(some))), ListExpr(others):
-                first = _call("_+_", before, ListExpr((*some, *others)))
+                first = call("_+_", before, ListExpr((*some, *others)))
             case _:
-                first = _call("_+_", first, each)
+                first = call("_+_", first, each)
     return first
 
 
@@ -398,11 +393,11 @@ def _pointed(segment: Segment) -> Expr:
         return Literal("string", "/" + segment.replace("~", "~0").replace("/", "~1"))
     if isinstance(segment, Literal) and segment.kind == "int":
         return Literal("string", f"/{segment.value}")
-    return _call("_+_", Literal("string", "/"), _call("jsonpatch.escapeKey", _text(segment)))
+    return call("_+_", Literal("string", "/"), call("jsonpatch.escapeKey", _text(segment)))
 
 
 def _text(segment: Expr) -> Expr:
-    return segment if segment.type == STRING else _call("string", segment)
+    return segment if segment.type == STRING else call("string", segment)
 
 
 def joined(a: Expr, b: Expr) -> Expr:
@@ -413,11 +408,11 @@ def joined(a: Expr, b: Expr) -> Expr:
         case Literal("string", one), Literal("string", other):
             return Literal("string", one + other)
         case Call("_+_", (first, Literal("string") as last)), Literal("string"):
-            return _call("_+_", first, joined(last, b))
+            return call("_+_", first, joined(last, b))
         case _, Call("_+_", (first, last)):
             return joined(joined(a, first), last)
         case _:
-            return _call("_+_", a, b)
+            return call("_+_", a, b)
 
 
 def _renamed(node: Expr, name: str, to: str) -> Expr:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Literal
+from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal
 from admit.rules.lower import Loop, Validation, combined
 from admit.rules.names import free
+from admit.rules.terms import FALSE, call, let, summed
 
 LONGEST = 5 * 1024  # of a message, in bytes; the API server drops what exceeds it
 
@@ -16,7 +17,7 @@ def text(rule: Validation) -> Expr | None:
     """
     if not rule.messages or is_said_once(rule):
         return rule.messages[0] if rule.messages else None
-    return _let("found", found(rule), joined(rule, Ident("found")))
+    return let("found", found(rule), joined(rule, Ident("found")))
 
 
 def is_said_once(rule: Validation) -> bool:
@@ -37,19 +38,10 @@ def joined(rule: Validation, found: Expr) -> Expr:
     return Call("_?_:_", (Call("_>_", (_size_in_bytes(all_), Literal("int", LONGEST))), summary, all_))
 
 
-def _call(function: str, *args: Expr, target: Expr | None = None) -> Expr:
-    return Call(function, args, target)
-
-
-def _let(name: str, value: Expr, body: Expr) -> Expr:
-    """`[value].map(name, body)[0]`, since Kubernetes has no cel.bind."""
-    return _call("_[_]", Comprehension("map", ListExpr((value,)), name, None, body), Literal("int", 0))
-
-
 def _trimmed(message: Expr) -> Expr:
     """The text without white space around it; it has none where it begins and ends with literal text that has none."""
     is_tight = _end(message, 0)[:1].strip() and _end(message, 1)[-1:].strip()
-    return message if is_tight else _call("trim", target=message)
+    return message if is_tight else call("trim", target=message)
 
 
 def _end(text: Expr, side: int) -> str:
@@ -70,39 +62,32 @@ def _found(rule: Validation, loops: tuple[Loop, ...], message: Expr) -> Expr:
     """
     loop, *inner = loops
     holds = combined(inner, rule.element, rule.span)
-    failing = Comprehension("filter", loop.list, loop.variable, _call("!_", holds))
+    failing = Comprehension("filter", loop.list, loop.variable, call("!_", holds))
     result = _found(rule, tuple(inner), message) if inner else message
-    over = loop.list if holds == Literal("bool", False) else failing
+    over = loop.list if holds == FALSE else failing
     return Comprehension("map", over, loop.variable, None, result)
 
 
 def _joined(found: Expr, depth: int, separator: str) -> Expr:
     if depth > 1:
         found = Comprehension("map", found, "found", None, _joined(Ident("found"), depth - 1, separator))
-    return _call("join", Literal("string", separator), target=found)
+    return call("join", Literal("string", separator), target=found)
 
 
 def _first_and_count(found: Expr, depth: int) -> Expr:
     first = found
     for _ in range(depth):
-        first = _call("_[_]", first, Literal("int", 0))
-    more = _call("string", _call("_-_", _count(found, depth), Literal("int", 1)))
-    return _sum([first, Literal("string", " (and "), more, Literal("string", " more)")])
+        first = call("_[_]", first, Literal("int", 0))
+    more = call("string", call("_-_", _count(found, depth), Literal("int", 1)))
+    return summed([first, Literal("string", " (and "), more, Literal("string", " more)")])
 
 
 def _count(found: Expr, depth: int) -> Expr:
     if depth == 1:
-        return _call("size", found)
+        return call("size", found)
     counts = Comprehension("map", found, "found", None, _count(Ident("found"), depth - 1))
-    return _call("sum", target=counts)
+    return call("sum", target=counts)
 
 
 def _size_in_bytes(node: Expr) -> Expr:
-    return _call("size", _call("bytes", node))
-
-
-def _sum(terms: list[Expr]) -> Expr:
-    first, *rest = terms
-    for each in rest:
-        first = _call("_+_", first, each)
-    return first
+    return call("size", call("bytes", node))

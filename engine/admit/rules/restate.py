@@ -14,7 +14,8 @@ from admit.rules.lower import Loop, Lowered, Mutation, Patch, Validation, Write
 from admit.rules.model import MatchCondition
 from admit.rules.names import substitute
 from admit.rules.paths import Elements, Path, Segment
-from admit.rules.workloads import CREATED, POD_CHANGED, POD_SPEC_CHANGED, Workload, present_or
+from admit.rules.terms import present_or
+from admit.rules.workloads import CREATED, POD_CHANGED, POD_SPEC_CHANGED, Workload
 
 EPHEMERAL = ("spec", "ephemeralContainers")
 IMMUTABLE = {"Pod": ("spec",), "Job": ("spec", "template")}  # what the API server lets be written on creation only

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Select
+from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr
+from admit.rules.terms import NULL, conjunction, differ, disjunction, has, optional, present_or, select, summed
 
 ROOTS = ("pod", "podMetadata", "containers")
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
@@ -39,11 +40,9 @@ class Workload:
     @cached_property
     def roots(self) -> dict[str, Expr]:
         """What `pod`, `podMetadata` and `containers` are in terms of `object`; absent and null ones are empty."""
-        first, *rest = (present_or(ListExpr(()), *self.spec, name) for name in CONTAINER_LISTS)
-        for each in rest:
-            first = Call("_+_", (first, each))
+        containers = summed(present_or(ListExpr(()), *self.spec, name) for name in CONTAINER_LISTS)
         metadata = present_or(MapExpr(()), *self.metadata)
-        return {"pod": select(*self.spec), "podMetadata": metadata, "containers": first}
+        return {"pod": select(*self.spec), "podMetadata": metadata, "containers": containers}
 
 
 WORKLOADS = (
@@ -60,54 +59,6 @@ WORKLOADS = (
 )
 
 
-def select(*path: str, root: str = "object") -> Expr:
-    """`object.a.b`"""
-    node: Expr = Ident(root)
-    for field in path:
-        node = Select(node, field)
-    return node
-
-
-def has(*path: str, root: str = "object") -> Expr:
-    """`has(object.a.b)`"""
-    return Select(select(*path[:-1], root=root), path[-1], test=True)
-
-
-def optional(*path: str, root: str = "object") -> Expr:
-    """`object.?a.?b`"""
-    node: Expr = Ident(root)
-    for field in path:
-        node = Call("_?._", (node, Literal("string", field)))
-    return node
-
-
-def present_or(default: Expr, *path: str, root: str = "object") -> Expr:
-    """`has(object.a) && object.a != null ? object.a : default`"""
-    node = select(*path, root=root)
-    return Call("_?_:_", (conjunction(has(*path, root=root), differ(node, NULL)), node, default))
-
-
-def differ(a: Expr, b: Expr) -> Expr:
-    return Call("_!=_", (a, b))
-
-
-def conjunction(*nodes: Expr) -> Expr:
-    return _balanced("_&&_", nodes)
-
-
-def disjunction(*nodes: Expr) -> Expr:
-    return _balanced("_||_", nodes)
-
-
-def _balanced(operator: str, nodes: tuple[Expr, ...]) -> Expr:
-    """As the parser builds a chain, so that depth stays logarithmic."""
-    if len(nodes) == 1:
-        return nodes[0]
-    middle = (len(nodes) + 1) // 2
-    return Call(operator, (_balanced(operator, nodes[:middle]), _balanced(operator, nodes[middle:])))
-
-
-NULL = Literal("null_type", None)
 OPERATION = select("operation", root="request")
 CREATED = Call("_==_", (OPERATION, Literal("string", "CREATE")))
 NOT_UPDATED = differ(OPERATION, Literal("string", "UPDATE"))
