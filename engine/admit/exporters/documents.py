@@ -60,6 +60,12 @@ def object_name(name: str) -> str:
     return name.replace("/", ".")
 
 
+def name_under(binding: str, policy: str, alone: bool) -> str:
+    """The name of an object for a policy under a binding; `alone`: it is the same under all that bind it."""
+    name = object_name(policy)
+    return name if alone or binding in (name, policy) else f"{name}-{binding}"
+
+
 def about(policy: model.Policy) -> dict[str, str]:
     """What the annotations of a policy's document say of it."""
     source = re.search(r"^Source: (.*\S)", policy.description, re.MULTILINE | re.DOTALL)

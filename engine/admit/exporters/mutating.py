@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, Select
 from admit.cel.env import admission
 from admit.engine import Engine
-from admit.exporters.documents import about, binding, distinct_name, document, object_name
+from admit.exporters.documents import about, binding, distinct_name, document, name_under, plain
 from admit.exporters.model import Note, Refusal
-from admit.exporters.parts import Part, part_of, reachable, renamed
+from admit.exporters.parts import Part, conditions_of, part_of, reachable, renamed
 from admit.exporters.subject import Subject, variable
 from admit.exporters.text import Unwritable, Writer
 from admit.exporters.versions import TooNew, api_version
@@ -26,7 +26,7 @@ from admit.rules.patches import OBJECT, Roots, joined
 from admit.rules.paths import Elements, Path
 from admit.rules.restate import IMMUTABLE, restate
 from admit.rules.terms import differ, disjunction
-from admit.rules.workloads import CREATED, NOT_BEING_DELETED, Workload
+from admit.rules.workloads import CREATED, Workload
 
 POLICY: model.PolicyKind = "MutatingAdmissionPolicy"
 BINDING = "MutatingAdmissionPolicyBinding"
@@ -159,11 +159,10 @@ class Body:
         expressions = [(kind, self._placed(node)) for kind, node in named]
         variables = self._variables()
         used = reachable((node for _, node in expressions), variables)
-        param_kind = policy.param_kind
         spec: dict[str, Any] = {
             "failurePolicy": policy.failure_policy,
             "reinvocationPolicy": "IfNeeded",
-            "paramKind": param_kind and {"apiVersion": param_kind.api_version, "kind": param_kind.kind},
+            "paramKind": plain(policy.param_kind),
             "matchConstraints": {**self.part.match, "resourceRules": [*self.rules]},
             "matchConditions": [
                 {"name": name, "expression": writer.condition(node)} for name, node in self._conditions()
@@ -197,16 +196,9 @@ class Body:
         return substitute(renamed(node, self._names), self.subject.roots if self.subject is not None else {})
 
     def _conditions(self) -> Iterator[tuple[str, Expr]]:
-        own = self.part.conditions
-        if self.subject is not None:
-            yield "has-pod-spec", self.subject.has_spec
-            roots = self.subject.inline_roots
-            own = tuple((name, substitute(node, roots)) for name, node in own)
-        if self.condition is not None:
-            yield "writable", self.condition
-        if any(not {"UPDATE", "*"}.isdisjoint(rule["operations"]) for rule in self.rules):
-            yield "not-being-deleted", NOT_BEING_DELETED
-        yield from own
+        operations = {operation for rule in self.rules for operation in rule["operations"]}
+        writable = {} if self.condition is None else {"writable": self.condition}
+        return conditions_of(self.part, self.subject, operations, writable)
 
 
 def _bodies(part: Part, changes: Sequence[Change]) -> Iterator[Body]:
@@ -320,10 +312,7 @@ def _written(drafts: Sequence[Draft], version: str) -> Iterator[tuple[Draft, dic
     for draft in drafts:
         of = draft.binding
         alike = [each for each in drafts if (each.policy.key, each.suffix) == (draft.policy.key, draft.suffix)]
-        name = object_name(draft.policy.name)
-        if any(each.spec != draft.spec for each in alike) and of.name not in (name, draft.policy.name):
-            name = f"{name}-{of.name}"
-        name += draft.suffix
+        name = name_under(of.name, draft.policy.name, all(each.spec == draft.spec for each in alike)) + draft.suffix
         if name not in policies or policies[name].spec != draft.spec:
             name = distinct_name(name, policies)
             policies[name] = draft

@@ -11,7 +11,7 @@ from admit.cel.ast import Literal
 from admit.cel.env import NEWEST, admission
 from admit.engine import Engine
 from admit.exporters.constants import inlined
-from admit.exporters.documents import about, binding, distinct_name, document, object_name
+from admit.exporters.documents import about, binding, distinct_name, document, name_under
 from admit.exporters.model import Note, Parameters, Refusal
 from admit.exporters.parameters import parametrised
 from admit.exporters.parts import Part, part_of
@@ -220,7 +220,8 @@ class Packing:
         for name, each in written.items():
             if each in alike and each.spec == draft.spec:
                 return name
-        return distinct_name(_name(draft, all(each.spec == draft.spec for each in alike)), {*taken, *written})
+        of, alone = draft.bound.binding, all(each.spec == draft.spec for each in alike)
+        return distinct_name(name_under(of.name, of.policy.name, alone), {*taken, *written})
 
     def _annotations(self, draft: Draft) -> dict[str, str]:
         of = draft.bound.binding
@@ -269,13 +270,6 @@ def _bounded(shares: Sequence[Share]) -> Iterator[list[Share]]:
         count += more
     if run:
         yield run
-
-
-def _name(draft: Draft, alone: bool) -> str:
-    """A policy of one binding: the name of the policy, with the binding's where there are others of it."""
-    of = draft.bound.binding
-    policy = object_name(of.policy.name)
-    return policy if alone or of.name in (policy, of.policy.name) else f"{policy}-{of.name}"
 
 
 def _packed_name(draft: Draft) -> str:

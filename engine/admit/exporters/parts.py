@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeGuard
@@ -11,12 +11,14 @@ from admit.cel.ast import Expr, Ident, Literal, Select, children, rebuild
 from admit.cel.env import NEWEST, Declarations, admission
 from admit.exporters.constants import inlined, is_short
 from admit.exporters.documents import plain
-from admit.exporters.subject import rules_of
+from admit.exporters.subject import Subject, rules_of
 from admit.rules.lower import Loop, Lowered, Mutation, Patch, Validation
 from admit.rules.model import Policy
+from admit.rules.names import substitute
 from admit.rules.paths import Elements, Path, Segment
 from admit.rules.restate import reads_metadata
 from admit.rules.terms import TRUE
+from admit.rules.workloads import NOT_BEING_DELETED
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,21 @@ def part_of(lowered: Lowered, today: str, kubernetes: str) -> Part:
         tuple((each.key, folded(each.value_expression)) for each in lowered.audit_annotations),
         tuple(changed(each, folded) for each in lowered.mutations),
     )
+
+
+def conditions_of(
+    part: Part, subject: Subject | None, operations: Collection[str], ours: Mapping[str, Expr]
+) -> Iterator[tuple[str, Expr]]:
+    """The matchConditions of a document about these operations, by their names; the author's come last."""
+    own = part.conditions
+    if subject is not None:
+        yield "has-pod-spec", subject.has_spec
+        roots = subject.inline_roots
+        own = tuple((name, substitute(node, roots)) for name, node in own)
+    yield from ours.items()
+    if not {"UPDATE", "*"}.isdisjoint(operations):
+        yield "not-being-deleted", NOT_BEING_DELETED
+    yield from own
 
 
 def mapped(rule: Validation, change: Callable[[Expr], Expr]) -> Validation:

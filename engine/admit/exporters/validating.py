@@ -24,15 +24,15 @@ from admit.cel.ast import (
 from admit.cel.env import AUTHORIZER
 from admit.cel.parse import RESERVED
 from admit.cel.unparse import unparse
+from admit.exporters.documents import plain
 from admit.exporters.model import Note, Refusal
-from admit.exporters.parts import Part, mapped, reachable, renamed
+from admit.exporters.parts import Part, conditions_of, mapped, reachable, renamed
 from admit.exporters.subject import Subject, variable
 from admit.exporters.text import Unwritable, Writer
 from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
 from admit.rules.plain import LONGEST, found, is_said_once, joined
 from admit.rules.terms import conjunction, summed
-from admit.rules.workloads import NOT_BEING_DELETED
 
 UNTYPED: Mapping[str, Expr] = {name: Call("dyn", (Ident(name),)) for name in ("object", "oldObject")}
 LONGEST_REPEATED = 60
@@ -110,10 +110,9 @@ class Body:
                     variables.append({"name": name, "expression": text})
                 except Unwritable as error:
                     broken[name] = error
-        kind = policy.param_kind
         spec: dict[str, Any] = {
             "failurePolicy": policy.failure_policy,
-            "paramKind": kind and {"apiVersion": kind.api_version, "kind": kind.kind},
+            "paramKind": plain(policy.param_kind),
             "matchConstraints": dict(self.parts[0].match),
             "matchConditions": conditions,
             "variables": variables,
@@ -218,15 +217,10 @@ class Body:
 
     def _conditions(self) -> Iterator[tuple[str, Expr]]:
         subject, part = self.subject, self.parts[0]
-        own = [*part.conditions]
-        if subject is not None:
-            yield "has-pod-spec", subject.has_spec
-            if self._judged_fields and "Pod" in subject.kinds:
-                yield "changed", subject.changed(*self._judged_fields)
-            own = [(name, substitute(node, subject.inline_roots)) for name, node in own]
-        if not part.operations.isdisjoint(("UPDATE", "*")):
-            yield "not-being-deleted", NOT_BEING_DELETED
-        yield from own
+        judged: dict[str, Expr] = {}
+        if subject is not None and "Pod" in subject.kinds and self._judged_fields:
+            judged["changed"] = subject.changed(*self._judged_fields)
+        return conditions_of(part, subject, part.operations, judged)
 
     def _message(self, rule: Validation, part: Part) -> tuple[Expr | None, str]:
         """The messageExpression of a rule, and its message."""
