@@ -10,7 +10,7 @@ from typing import Any
 from admit.rules import model
 
 GROUP = "admissionregistration.k8s.io"
-ANNOTATION = "admit.dev"
+DOMAIN = "admit.dev"
 
 
 def plain(value: Any) -> Any:
@@ -34,7 +34,7 @@ def document(
 ) -> dict[str, Any]:
     """A document of the API server's; annotations without a text are left out."""
     metadata: dict[str, Any] = {"name": name}
-    told = {f"{ANNOTATION}/{key}": text for key, text in annotations.items() if text}
+    told = {f"{DOMAIN}/{key}": text for key, text in annotations.items() if text}
     if told:
         metadata["annotations"] = told
     return {"apiVersion": f"{GROUP}/{version}", "kind": kind, "metadata": metadata, "spec": dict(spec)}

@@ -67,6 +67,10 @@ class Packing:
     namespace: str = "default"
     refused: list[Refusal] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    _policies: dict[str, model.Policy] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policies = {policy.key: policy for policy in self.engine.policies}
 
     def documents(self, bounds: Sequence[Bound]) -> list[dict[str, Any]]:
         """Each policy before its bindings, in the order of the first binding that is in it."""
@@ -93,10 +97,6 @@ class Packing:
         except Unwritable as error:
             self.refused.append(Refusal(bound.binding.policy.name, "", str(error)))
             return replace(bound, members=()), []
-
-    @property
-    def _policies(self) -> dict[str, model.Policy]:
-        return {policy.key: policy for policy in self.engine.policies}
 
     @property
     def _version(self) -> str:

@@ -13,7 +13,13 @@ from admit.rules.names import substitute
 from admit.rules.terms import differ, disjunction, optional, present_or, select, summed
 from admit.rules.workloads import CONTAINER_LISTS, WORKLOADS, Workload
 
-OPERATIONS = ("CREATE", "UPDATE")
+WRITING = ("CREATE", "UPDATE")
+"""The operations that leave an object which can be judged."""
+
+SPEC = (("spec",),)
+SPEC_AND_METADATA = (*SPEC, ("metadata", "labels"), ("metadata", "annotations"))
+"""What of a Pod is judged: the fields of which one has to change for an update to be looked at."""
+
 _OBJECT = Call("dyn", (Ident("object"),))  # whose fields an API server would look up in each kind's schema
 _KIND = select("kind")
 
@@ -94,7 +100,7 @@ def rules_of(lowered: Lowered) -> list[dict[str, Any]]:
     """
     constraints = lowered.policy.match_constraints
     written: Sequence[ResourceRule] = constraints.resource_rules if constraints is not None else ()
-    return [*_rules(written or [ResourceRule(OPERATIONS, ("*",), ("*",), ("*/*",))])]
+    return [*_rules(written or [ResourceRule(WRITING, ("*",), ("*",), ("*/*",))])]
 
 
 def _rules(written: Sequence[ResourceRule]) -> Iterator[dict[str, Any]]:
@@ -110,7 +116,7 @@ def _rules(written: Sequence[ResourceRule]) -> Iterator[dict[str, Any]]:
             yield {
                 "apiGroups": [group],
                 "apiVersions": [version],
-                "operations": [each for each in OPERATIONS if each in rule.operations or "*" in rule.operations],
+                "operations": [each for each in WRITING if each in rule.operations or "*" in rule.operations],
                 "resources": resources,
                 **({"resourceNames": list(rule.resource_names)} if rule.resource_names else {}),
                 **({"scope": rule.scope} if rule.scope != "*" else {}),

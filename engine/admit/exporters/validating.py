@@ -27,7 +27,7 @@ from admit.cel.unparse import unparse
 from admit.exporters.documents import plain
 from admit.exporters.model import Note, Refusal
 from admit.exporters.parts import Part, conditions_of, mapped, reachable, renamed
-from admit.exporters.subject import Subject, variable
+from admit.exporters.subject import SPEC, SPEC_AND_METADATA, Subject, variable
 from admit.exporters.text import Unwritable, Writer
 from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
@@ -37,9 +37,6 @@ from admit.rules.terms import conjunction, summed
 UNTYPED: Mapping[str, Expr] = {name: Call("dyn", (Ident(name),)) for name in ("object", "oldObject")}
 LONGEST_REPEATED = 60
 """Characters of a messageExpression that each of several rules has for itself."""
-
-SPEC = (("spec",),)
-SPEC_AND_METADATA = (*SPEC, ("metadata", "labels"), ("metadata", "annotations"))
 
 
 @dataclass(frozen=True, slots=True)

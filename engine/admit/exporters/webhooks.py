@@ -16,8 +16,8 @@ from admit.cel.unparse import unparse
 from admit.cel.values import Optional
 from admit.engine import Engine
 from admit.errors import UsageError
-from admit.exporters.documents import GROUP, distinct_name
-from admit.exporters.subject import Subject
+from admit.exporters.documents import DOMAIN, GROUP, distinct_name
+from admit.exporters.subject import SPEC_AND_METADATA, WRITING, Subject
 from admit.exporters.versions import TooNew, rewritten
 from admit.plan.build import FALSE, build
 from admit.plan.match import Route, selects_all
@@ -26,7 +26,6 @@ from admit.rules.model import MatchResources, ResourceRule
 from admit.rules.names import free
 from admit.rules.workloads import WORKLOADS
 
-DOMAIN = "admit.dev"
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 SEEN = frozenset(("object", "oldObject", "request"))
 """What a matchCondition of a webhook may mention, of what one of a policy may."""
@@ -49,7 +48,8 @@ class Server:
     excluded: tuple[str, ...] = ("kube-system",)
 
     def __post_init__(self) -> None:
-        for what, name in (("service", self.service), ("namespace", self.namespace), *_each("exclude", self.excluded)):
+        excluded = (("exclude", name) for name in self.excluded)
+        for what, name in (("service", self.service), ("namespace", self.namespace), *excluded):
             if not _LABEL.fullmatch(name):
                 raise UsageError(f"{what} must be the name of one, of lower-case letters, digits and '-': {name!r}")
         if not 1 <= self.port <= 65535:
@@ -159,10 +159,6 @@ class Part(NamedTuple):
             yield from _limits(self.lowered)
 
 
-def _each(what: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    return ((what, name) for name in names)
-
-
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -185,7 +181,7 @@ def _parts(engine: Engine) -> Iterator[Part]:
             for place in places(lowered):
                 yield Part(place, lowered, closed, _writes(engine, bound, lowered, place), tells)
     if engine.controller is not None:
-        namespaces = (Place("", "v1", "namespaces", "", operation) for operation in _WRITTEN)
+        namespaces = (Place("", "v1", "namespaces", "", operation) for operation in WRITING)
         for place in (*namespaces, *_of_workloads()):
             if engine.controller.concerns(_route(place)):
                 yield Part(place, None, closed=True, writes=False, tells=True)
@@ -196,11 +192,8 @@ def _limits(lowered: Lowered) -> Iterator[MatchResources]:
     return (each for each in (lowered.policy.match_constraints, lowered.binding.match_resources) if each is not None)
 
 
-_WRITTEN = OPERATIONS[:2]
-
-
 def _of_workloads() -> Iterator[Place]:
-    for each, operation in product(WORKLOADS, _WRITTEN):
+    for each, operation in product(WORKLOADS, WRITING):
         yield Place(each.group, each.version, each.resource, each.subresource, operation)
 
 
@@ -292,8 +285,7 @@ def _conditions(parts: Sequence[Part], route: str, strict: bool) -> Iterator[tup
             names.append(distinct_name(condition.name, names))
             yield names[-1], condition.expression
     if route == "validate" and updated and all(map(_is_silent_without_change, lowered)):
-        changed = Subject(WORKLOADS).changed(("spec",), ("metadata", "labels"), ("metadata", "annotations"))
-        yield f"{DOMAIN}/changed", changed
+        yield f"{DOMAIN}/changed", Subject(WORKLOADS).changed(*SPEC_AND_METADATA)
 
 
 def _selects_some(part: Part) -> bool:
