@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import pytest
 
-from admit.admission import Decision, Finding, Request, from_manifest, read, write
+from admit.admission import Decision, Finding, Findings, Request, from_manifest, read, write
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"hostPID": True}}
 
@@ -27,6 +28,22 @@ def request_() -> Request:
 def test_allowed_says_no_more(request_: Request) -> None:
     bare = {**request_.raw, "uid": "705ab4f5"}
     assert answer(read(bare)) == {"uid": "705ab4f5", "allowed": True}
+
+
+def test_findings_are_made_when_they_are_looked_at() -> None:
+    made = []
+
+    def later() -> Iterator[Finding]:
+        made.append("later")
+        yield Finding("p", "b", "later", "")
+
+    findings = Findings()
+    findings += [Finding("p", "b", "now", "")]
+    findings += later()
+    assert not made
+    assert [finding.rule for finding in findings] == ["now", "later"]
+    assert (len(findings), findings[1].rule, len(findings[:1])) == (2, "later", 1)
+    assert made == ["later"]
 
 
 def test_denied(request_: Request) -> None:

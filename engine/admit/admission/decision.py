@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Literal, TypeAlias
+from itertools import chain
+from typing import Any, Literal, Self, TypeAlias, overload
 
 import orjson
 
@@ -42,6 +43,35 @@ class Finding:
         return "".join(parts)
 
 
+class Findings(Sequence[Finding]):
+    """Findings of which some may be made only when the first is looked at: a verdict does not need them."""
+
+    def __init__(self, *parts: Iterable[Finding]) -> None:
+        self._parts = [*parts]
+
+    def __iadd__(self, part: Iterable[Finding]) -> Self:
+        """Adds some, to what nobody has looked at yet."""
+        self._parts.append(part)
+        return self
+
+    @cached_property
+    def _made(self) -> tuple[Finding, ...]:
+        return tuple(chain.from_iterable(self._parts))
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Finding]: ...
+    def __getitem__(self, index: int | slice) -> Finding | Sequence[Finding]:
+        return self._made[index]
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._made)
+
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -58,7 +88,7 @@ class Decision:
     warnings: tuple[str, ...] = ()
     audit_annotations: Mapping[str, str] = field(default_factory=dict)
     object: dict[str, Any] | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: Sequence[Finding] = ()
     details: Mapping[str, Any] | None = None
     """Those of the status, where they are not the findings that deny."""
 

@@ -163,7 +163,12 @@ class Engine:
         linked = self._routes.get(key) or self._link(Route.of(request), binding, bare)
         mutating = route == "mutate" or linked.hosted
         judge = linked.quiet if mutating else linked.holds
-        if linked.settled and judge.plain and judge.fused(request.object, request.old_object):
+        if (
+            linked.settled
+            and judge.plain
+            and not linked.sifting.denying
+            and judge.fused(request.object, request.old_object)
+        ):
             return linked.unobjected(request, deadline)
         scope = self._scope(request, linked.uses)
         if linked.settled and not judge.plain and judge(scope):
@@ -183,27 +188,27 @@ class Engine:
     def _decided(self, case: Case, linked: _Linked, mutating: bool) -> Decision:
         """A decision that is not simply `yes`: all mutations in rule-set order, then all validations of the result."""
         if linked.hosted:
-            ((group, runners),) = linked.telling
-            return kubewarden.answer(case, group, runners, linked.bare)
+            (told,) = linked.sifting.telling
+            return kubewarden.answer(case, told.group, told.runners, linked.bare)
         written = mutating and case.request.object is not None and bool(linked.writing)
         if written and linked.settled and linked.sifting.is_idle(case.scope):
             written = False
         if written:
             _mutate(case, linked)
-        if not case.tally.denials:
+        if case.tally.denial is None:
             if linked.controller is not None:
                 case.tally.take(linked.controller.answer(case.current, case.deadline))
             asked = linked.settled and not written  # and it said no, or we were not here
             silent = not asked and linked.holds(case.scope)
             failing = None if silent else linked.sifting.failing(case.scope)
-            for group, runners in linked.telling:
+            for sifted in linked.sifting.telling:
+                group, runners = sifted.group, sifted.runners
                 if silent and group.settled:
                     continue
-                if failing is not None and group.settled:
-                    runners = tuple(each for each in runners if not linked.sifting.passes(each.step, failing))
-                    if not runners:
-                        continue
-                if group.native:
+                if failing is not None and sifted.mask:
+                    if failing & sifted.mask:
+                        Own(case, group, runners, linked.message(group)).tell(sifted.failing(failing))
+                elif group.native:
                     from admit.engine import validating
 
                     validating.judge(case, group, runners[0])
@@ -212,7 +217,7 @@ class Engine:
                 elif group.bound.binding.tries:
                     kubewarden.judge(case, group, runners)
                 else:
-                    Own(case, group, runners, linked.messages.get(group.bound.binding.name)).validate()
+                    Own(case, group, runners, linked.message(group)).validate()
         return case.tally.decision(case.request, case.scope["object"], self.minor)
 
     def glance(self, review: bytes, *, route: Way = "mutate", binding: str | None = None) -> str | None:
@@ -304,7 +309,6 @@ class _Linked:
 
     plan: Plan
     writing: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has mutations in force
-    telling: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has validations or audit annotations
     messages: Mapping[str, Expression]  # of the bindings of profiles that have one
     holds: Judge
     quiet: Judge
@@ -314,6 +318,10 @@ class _Linked:
     controller: Controller | None  # if it is concerned
     hosted: bool
     bare: bool
+
+    def message(self, group: Group) -> Expression | None:
+        """What makes one message of the findings of a profile's members, if it has one."""
+        return self.messages.get(group.bound.binding.name)
 
     def unobjected(self, request: Request, deadline: float | None) -> Decision:
         """The decision on a request that the rules have nothing to say of."""
@@ -350,11 +358,10 @@ class _Linked:
         return cls(
             plan,
             tuple(each for each in writing if each[1]),
-            tuple(each for each in telling if each[1]),
             messages,
             holds,
             quiet,
-            Sifting(plan, within, holds.plain and quiet.plain),
+            Sifting(plan, (each for each in telling if each[1]), within, holds.plain and quiet.plain),
             all(group.settled for group in plan.groups),
             frozenset().union(*map(_uses, plan.groups)),
             controller if controller is not None and binding is None and controller.concerns(route) else None,

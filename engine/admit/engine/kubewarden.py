@@ -41,7 +41,7 @@ class Verdict:
     reason: str = ""
     causes: tuple[Mapping[str, str], ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    findings: Sequence[Finding] = ()
 
 
 def by_name(bound: Bound) -> Bound:
@@ -156,7 +156,7 @@ def _alone(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
     own = Own(inner, group, runners, failed="InternalError")
     if case.request.object is not None:
         own.mutate()
-    if not inner.tally.denials:
+    if inner.tally.denial is None:
         own.validate()
     decision = inner.tally.decision(case.request, inner.scope["object"], case.engine.minor)
     denial = None if decision.allowed else decision.message

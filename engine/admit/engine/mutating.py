@@ -49,7 +49,7 @@ class Mutating:
         if self.groups and not equal(self._output, self.case.scope["object"]):  # by others
             self.changed = True
             self._require_again()
-        if self.changed and not self.case.tally.denials:
+        if self.changed and self.case.tally.denial is None:
             self._dispatch(self.groups, second=True)
 
     def _dispatch(self, groups: list[Group], second: bool) -> None:

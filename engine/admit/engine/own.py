@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from admit.admission import Finding
+from admit.admission import Finding, Findings
 from admit.engine.case import Case
 from admit.engine.tally import strongest
 from admit.errors import EvaluationError
+from admit.plan.expressions import Scope
+from admit.plan.failure import Failure, Rule, failed_text
 from admit.plan.ir import Group
 from admit.plan.link import Expression
 from admit.plan.params import params_of
-from admit.plan.run import Failure, Runner, Scope, failed_text
+from admit.plan.run import Runner
+from admit.rules.model import Binding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Own:
     """`message`: of a profile, what makes one message of its members' findings; `failed`: the reason of what errs."""
 
@@ -48,14 +51,25 @@ class Own:
             except EvaluationError as error:
                 if policy.failure_policy == "Fail":
                     unsaid.append((runner, error))
-        if failures:
-            findings = [finding for runner, failure in failures for finding in self._found(runner, failure)]
-            first = failures[0][1]
-            text = self._profile_text(findings) or first.text
-            self._act(text, first.validation.reason if first.error is None else self.failed, findings)
+        self._say(failures)
         for runner, wrong in unsaid:  # denies whatever the actions, as in the API server
             rule = runner.step.lowered.prefix + "auditAnnotations"
             self._refuse(runner, rule, failed_text(rule, wrong))
+
+    def tell(self, failing: Iterable[tuple[Runner, Rule]]) -> None:
+        """Instead of `validate`, where it is known which rules fail, and that there is nothing else to be said."""
+        scope = self.case.scope
+        self._say([(runner, Failure(rule, scope)) for runner, rule in failing if rule.judges(scope)])
+
+    def _say(self, failures: Sequence[tuple[Runner, Failure]]) -> None:
+        if not failures:
+            return
+        findings = Findings()
+        for runner, failure in failures:
+            findings += _found(self.group.bound.binding, runner, failure)
+        first = failures[0][1]
+        reason = first.validation.reason if first.error is None else self.failed
+        self._act(lambda: self._profile_text(findings) or first.text, reason, findings)
 
     def _applicable(self, is_done: Callable[[Runner, Scope], bool]) -> Iterator[Runner]:
         """The runners that have something to do, whose policies match and whose conditions hold; where that errs,
@@ -86,12 +100,6 @@ class Own:
                 self._refuse(runner, rule, f"failed to configure binding: {error}")
             return ()
 
-    def _found(self, runner: Runner, failure: Failure) -> Iterator[Finding]:
-        validation, binding = failure.validation, self.group.bound.binding
-        policy, action = runner.step.lowered.policy.name, strongest(binding)
-        for message, pointer in failure.findings:
-            yield Finding(policy, binding.name, validation.name, message, pointer, action, validation.severity)
-
     def _profile_text(self, findings: Sequence[Finding]) -> str:
         """The one message that a profile makes of its members' findings; of a denial only."""
         if self.message is None or strongest(self.group.bound.binding) != "Deny":
@@ -114,22 +122,32 @@ class Own:
         rule = runner.step.lowered.prefix + rule
         text = failed_text(rule, error)
         finding = Finding(policy.name, binding.name, rule, text, None, strongest(binding), policy.severity)
-        self._act(text, self.failed, [finding])
+        self._act(lambda: text, self.failed, [finding])
 
     def _refuse(self, runner: Runner, rule: str, text: str) -> None:
         policy = runner.step.lowered.policy
         finding = Finding(policy.name, self.group.bound.binding.name, rule, text, None, "Deny", policy.severity)
         self.case.tally.deny(text, "Invalid", [finding])
 
-    def _act(self, text: str, reason: str, findings: Iterable[Finding]) -> None:
+    def _act(self, text: Callable[[], str], reason: str, findings: Iterable[Finding]) -> None:
         """What the binding's actions make of a failure."""
         tally, binding = self.case.tally, self.group.bound.binding
-        if "Deny" in binding.validation_actions:
-            own = binding.kubewarden.message if binding.kubewarden is not None else ""
-            tally.deny(own or text, reason, findings)
+        actions = binding.validation_actions
+        speaks = "Deny" in actions and tally.denial is None  # the first denial speaks for all
+        said = text() if speaks or "Warn" in actions or "Audit" in actions else ""
+        if speaks:
+            tally.deny((binding.kubewarden and binding.kubewarden.message) or said, reason, findings)
         else:
             tally.findings += findings
-        if "Warn" in binding.validation_actions:
-            tally.warnings.append(text)
-        if "Audit" in binding.validation_actions:
-            tally.audit(text, binding)
+        if "Warn" in actions:
+            tally.warnings.append(said)
+        if "Audit" in actions:
+            tally.audit(said, binding)
+
+
+def _found(binding: Binding, runner: Runner, failure: Failure) -> Iterator[Finding]:
+    """INVARIANT: it holds on to nothing that holds on to it, since it may be left unasked."""
+    policy, action = runner.step.lowered.policy.name, strongest(binding)
+    validation = failure.validation
+    for message, pointer in failure.findings:
+        yield Finding(policy, binding.name, validation.name, message, pointer, action, validation.severity)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
-from admit.admission import Decision, Finding, Request
+from admit.admission import Decision, Finding, Findings, Request
 from admit.rules.model import Binding
 
 CODES = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413}
@@ -22,7 +22,7 @@ MOST_AUDITS = 50
 LONGEST_ANNOTATION = 10 * 1024  # bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Denial:
     text: str
     reason: str
@@ -32,15 +32,17 @@ class Denial:
 
 @dataclass(slots=True)
 class Tally:
-    findings: list[Finding] = field(default_factory=list)
-    denials: list[Denial] = field(default_factory=list)
+    """The first denial speaks for all."""
+
+    findings: Findings = field(default_factory=Findings)
+    denial: Denial | None = None
     warnings: list[str] = field(default_factory=list)
     audits: list[dict[str, Any]] = field(default_factory=list)
     annotations: dict[str, list[str]] = field(default_factory=dict)
 
     def deny(self, text: str, reason: str, findings: Iterable[Finding], code: int | None = None) -> None:
         self.findings += findings
-        self.denials.append(Denial(text, reason, CODES.get(reason, 422) if code is None else code))
+        self._deny(text, reason, CODES.get(reason, 422) if code is None else code)
 
     def audit(self, text: str, binding: Binding, index: int | None = None) -> None:
         """`index`: of the validation, in a policy of the API server."""
@@ -59,27 +61,31 @@ class Tally:
         for key, text in decision.audit_annotations.items():
             self.annotations.setdefault(key, []).append(text)
         if not decision.allowed:
-            self.denials.append(Denial(decision.message, decision.reason, decision.code, decision.details))
+            self._deny(decision.message, decision.reason, decision.code, decision.details)
 
     def decision(self, request: Request, object: Any, minor: int) -> Decision:
-        """The first denial speaks for all. `minor` is that of the cluster."""
+        """`minor` is that of the cluster."""
         annotations = {key: ", ".join(dict.fromkeys(texts)) for key, texts in self.annotations.items()}
         if self.audits:
             most = MOST_AUDITS if minor >= AUDITS_JOINED_SINCE else 1
             annotations[AUDIT_KEY] = orjson.dumps(self.audits[:most]).decode()
-        denial = self.denials[0] if self.denials else Denial("", "", 200)
+        denial = self.denial or Denial("", "", 200)
         return Decision(
             request,
-            not self.denials,
+            self.denial is None,
             denial.text,
             denial.code,
             denial.reason,
             tuple(dict.fromkeys(self.warnings)),
             annotations,
             object,
-            tuple(self.findings),
+            self.findings,
             denial.details,
         )
+
+    def _deny(self, text: str, reason: str, code: int, details: Mapping[str, Any] | None = None) -> None:
+        if self.denial is None:
+            self.denial = Denial(text, reason, code, details)
 
 
 def strongest(binding: Binding) -> Literal["Deny", "Warn", "Audit"]:

@@ -17,8 +17,9 @@ from admit.engine.tally import strongest
 from admit.engine.upstream import Invocation, Misconfigured, invocations
 from admit.errors import EvaluationError
 from admit.plan.composed import Composed
+from admit.plan.expressions import NO_AUTHORIZER
 from admit.plan.ir import Group
-from admit.plan.run import NO_AUTHORIZER, Runner
+from admit.plan.run import Runner
 from admit.plan.validating import Ruling, Verdict, validate
 from admit.rules.lower import Lowered
 
@@ -91,7 +92,7 @@ class _Sure:
         self, expressions: Sequence[Expr | None], scope: Mapping[str, Value], budget: int
     ) -> tuple[list[Value], int]:
         try:
-            return self.runner.evaluated(expressions, scope, budget)
+            return self.runner.expressions.values(expressions, scope, budget)
         except EvaluationError:
             raise _Unsure from None
 
@@ -115,7 +116,7 @@ def _count(case: Case, invocation: Invocation, verdict: Verdict) -> None:
                 case "Audit":
                     tally.audit(ruling.message, binding, index)
         if "Deny" not in binding.validation_actions:
-            tally.findings.append(finding)
+            tally.findings += [finding]
     for note in verdict.notes:
         if note.value is not None:
             tally.annotate(f"{policy.name}/{note.key}", note.value)

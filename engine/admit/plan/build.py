@@ -142,9 +142,10 @@ def _step(lowered: Lowered, route: Route, within: Declarations, known: Equivalen
         idle = _implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
     if specialised.validations:
         holds = _implied(guard, conjunction(v.verdict for v in specialised.validations))
+    told = tuple(_implied(guard, validation.verdict) for validation in specialised.validations)
     if any(map(may_exceed, specialising.exprs)):  # each by itself; asked together, they share what they ask
         idle, holds = idle and FALSE, FALSE
-    return Step(specialised, definitions, idle, holds, frozenset().union(*map(free, specialising.exprs)))
+    return Step(specialised, definitions, idle, told, holds, frozenset().union(*map(free, specialising.exprs)))
 
 
 def _implied(condition: Expr, consequence: Expr) -> Expr:
@@ -221,6 +222,7 @@ class _Specialising:
         return Loop(loop.variable, self.expr(loop.list), elements)
 
     def validation(self, validation: Validation) -> Validation:
+        judged = self.some(validation.judged)
         return replace(
             validation,
             verdict=self.expr(validation.verdict),
@@ -230,7 +232,7 @@ class _Specialising:
             messages=tuple(map(self.expr, validation.messages)),
             summary=self.some(validation.summary),
             value=None if validation.value is None else self.path(validation.value),
-            judged=self.some(validation.judged),
+            judged=None if judged == TRUE else judged,
         )
 
     def mutation(self, mutation: lower.Mutation) -> lower.Mutation:

@@ -19,14 +19,16 @@ PARAMETERS = (*OBJECTS, "request", "namespaceObject", "params", "today", *AUTHOR
 class Step:
     """One policy under one binding, for one route: its expressions simplified, over PARAMETERS and `definitions`.
 
-    `definitions` are the policy's variables, under names that are no other step's. `holds` is true where no
-    validation fails; `idle`, where it has mutations, is true where they change nothing. Neither says more: where
-    one is false, or errs, the step is gone through in full. `uses` has all names that its expressions mention.
+    `definitions` are the policy's variables, under names that are no other step's. `conditions` say, one for each
+    validation, whether it passes or the policy does not match. `holds` is true where no validation fails; `idle`, where
+    it has mutations, is true where they change nothing. Neither says more: where one is false, or errs, the step is
+    gone through in full. `uses` has all names that its expressions mention.
     """
 
     lowered: Lowered
     definitions: Mapping[str, Expr]
     idle: Expr | None
+    conditions: tuple[Expr, ...]
     holds: Expr
     uses: frozenset[str]
 

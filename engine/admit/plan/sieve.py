@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from admit.cel.ast import Call, Comprehension, Expr, Literal, Select
 from admit.cel.emit import Emitter, Exit, Unfit, far_return, function
@@ -16,9 +17,12 @@ from admit.cel.link import load
 from admit.cel.quote import constant, quote, statements
 from admit.cel.types import BOOL
 from admit.errors import EvaluationError
-from admit.plan.ir import OBJECTS, Plan, Step
+from admit.plan.failure import Rule
+from admit.plan.ir import OBJECTS, Group, Plan
 from admit.plan.link import Judge
+from admit.plan.run import Runner
 from admit.plan.share import conjunction
+from admit.rules.terms import FALSE
 
 MARK = "@mark"  # no function of CEL
 FAILED = "failed"
@@ -27,42 +31,68 @@ Sieve = Callable[[Any, Any], int | None]
 """Of `object` and `oldObject`: a number with bit i set where condition i is false; None where one of them may err."""
 
 
+class Sifted(NamedTuple):
+    """A binding's runners, and its rules by their bits; `mask` has all of these, none where the sieve lacks them."""
+
+    group: Group
+    runners: Sequence[Runner]
+    rules: Mapping[int, tuple[Runner, Rule]] = MappingProxyType({})
+    mask: int = 0
+
+    def failing(self, bits: int) -> Iterator[tuple[Runner, Rule]]:
+        """The rules of those bits, in order."""
+        left = bits & self.mask
+        while left:
+            lowest = left & -left
+            yield self.rules[lowest]
+            left ^= lowest
+
+
 class Sifting:
     """What need not be gone through on a route where something is to be said or written.
 
     It is compiled when it is asked a second time: one denial is not worth it. `plain`: conditions are of OBJECTS alone.
+    `denying`: it has found something the last time, and may be asked first.
     """
 
-    def __init__(self, plan: Plan, within: Declarations, plain: bool) -> None:
-        sure = (g for g in plan.groups if g.settled and not g.native and not g.bound.binding.tries)
-        groups = [*sure] if plain else []
-        self._steps = [step for group in groups for step in group.steps if not step.lowered.audit_annotations]
-        self._bits = {id(step): 1 << number for number, step in enumerate(self._steps)}
+    def __init__(
+        self, plan: Plan, telling: Iterable[tuple[Group, Sequence[Runner]]], within: Declarations, plain: bool
+    ) -> None:
+        self._conditions: list[Expr] = []
+        self.telling = [self._sifted(group, runners, plain and _is_sure(group)) for group, runners in telling]
         self._definitions = {
-            name: expr for group in groups for step in group.steps for name, expr in step.definitions.items()
+            name: expr for group in plan.groups for step in group.steps for name, expr in step.definitions.items()
         }
-        self._idle_conditions = plan.idle if len(groups) == len(plan.groups) else ()
+        self._idle_conditions = plan.idle if plain and all(map(_is_sure, plan.groups)) else ()
         self._within = within
         self._asked = False
+        self.denying = False
 
     def is_idle(self, scope: Mapping[str, Any]) -> bool:
         """Whether no mutation changes anything. False is no answer."""
         return self._asked and bool(self._idle_conditions) and self._idle(scope)
 
     def failing(self, scope: Mapping[str, Any]) -> int | None:
-        """The steps of which a validation fails, as bits, for `passes`; None where that cannot be said."""
+        """The bits of the rules that fail; None where that cannot be said."""
         asked, self._asked = self._asked, True
-        if not asked or not self._steps:
+        if not asked or not self._conditions:
             return None
         try:
-            return self._failing(scope["object"], scope["oldObject"])
+            bits = self._failing(scope["object"], scope["oldObject"])
         except EvaluationError:
-            return None
+            bits = None
+        self.denying = bool(bits)
+        return bits
 
-    def passes(self, step: Step, failing: int) -> bool:
-        """Whether the step has nothing to say; one that is not known here may have."""
-        bit = self._bits.get(id(step))
-        return bit is not None and not failing & bit
+    def _sifted(self, group: Group, runners: Sequence[Runner], sure: bool) -> Sifted:
+        if not sure:
+            return Sifted(group, runners)
+        rules = {}
+        for runner in runners:
+            for rule, condition in zip(runner.rules, runner.step.conditions, strict=True):
+                rules[1 << len(self._conditions)] = runner, rule
+                self._conditions.append(condition)
+        return Sifted(group, runners, rules, sum(rules))
 
     @cached_property
     def _idle(self) -> Judge:
@@ -70,7 +100,13 @@ class Sifting:
 
     @cached_property
     def _failing(self) -> Sieve:
-        return sieve([step.holds for step in self._steps], self._definitions, self._within)
+        return sieve(self._conditions, self._definitions, self._within)
+
+
+def _is_sure(group: Group) -> bool:
+    """Whether its conditions are all that there is to it."""
+    sure = group.settled and not group.native and not group.bound.binding.tries
+    return sure and all(step.holds != FALSE for step in group.steps)
 
 
 def sieve(conditions: Sequence[Expr], definitions: Mapping[str, Expr], within: Declarations) -> Sieve:
