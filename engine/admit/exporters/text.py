@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from admit.cel.ast import Call, Expr, ListExpr, Literal, MapExpr, children, rebuild
 from admit.cel.check import check
@@ -21,6 +23,9 @@ from admit.rules.terms import FALSE, TRUE
 
 SUBSTITUTES = {"strings.goQuote": "strings.quote"}
 """What stands for the functions that only our own messages have."""
+
+Result: TypeAlias = Type | tuple[Type, ...] | None
+"""The type, or types, that an expression must have; None for any."""
 
 
 class Unwritable(Exception):
@@ -74,21 +79,15 @@ class Writer:
         """What messages may mention."""
         return admission(f"1.{NEWEST}", params=self.params, variables=self.types)
 
-    def _written(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...]) -> str:
+    def _written(self, node: Expr, scope: Declarations, result: Result) -> str:
         return layout(self._rewritten(self._checked(node, scope, result), scope, result))
 
-    def _checked(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
+    def _checked(self, node: Expr, scope: Declarations, result: Result = None) -> Expr:
         node = _substituted(node)
-        try:
-            return _check(spelled(node), scope, result)
-        except CompileError:
-            pass
-        try:  # a setting was any type to the author
-            return _check(spelled(node, loose=True), scope, result)
-        except CompileError as error:
-            raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
+        # loose, since a setting was any type to the author
+        return _taken(spelled(node), lambda: spelled(node, loose=True), lambda form: _read(form, scope, result))
 
-    def _rewritten(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
+    def _rewritten(self, node: Expr, scope: Declarations, result: Result = None) -> Expr:
         """The checked node as new policies may have it, checked for these where it is another."""
         if _has_open_option(node):
             raise Unwritable("an API server breaks down at an optional entry of any type")
@@ -100,21 +99,24 @@ class Writer:
             return node
         minor = parse_version(self.kubernetes) - 1
         within = replace(scope, kubernetes=minor, functions=functions(minor, patches=scope.patches))
-        try:
-            return _checked(older, within, result)
-        except CompileError:
-            pass
-        try:  # what is rewritten may have lost a type that was concluded from its use
-            return _checked(_loosened(older), within, result)
-        except CompileError as error:
-            raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
+        # loose, since what is rewritten may have lost a type that was concluded from its use
+        return _taken(older, lambda: _loosened(older), lambda form: _typed(form, within, result))
 
 
-def _check(node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None) -> Expr:
+def _taken(strict: Expr, loose: Callable[[], Expr], checked: Callable[[Expr], Expr]) -> Expr:
+    """Of two forms the first that an API server takes, checked. Raises Unwritable."""
+    with suppress(CompileError):
+        return checked(strict)
+    try:
+        return checked(loose())
+    except CompileError as error:
+        raise Unwritable(f"an API server would not take it: {error.issues[0].message}") from None
+
+
+def _read(node: Expr, scope: Declarations, result: Result) -> Expr:
     """The node as the text of it is read and checked; what may be a bool is made one where it must."""
     parsed = parse_in(scope, unparse(node))
-    checked = check(parsed, scope)
-    if result == BOOL and checked.type == DYN:
+    if result == BOOL and check(parsed, scope).type == DYN:
         parsed = Call("_?_:_", (parsed, TRUE, FALSE))
     return check(parsed, scope, result)
 
@@ -139,7 +141,7 @@ def _substituted(node: Expr) -> Expr:
             return node
 
 
-def _checked(node: Expr, within: Declarations, result: Type | tuple[Type, ...] | None) -> Expr:
+def _typed(node: Expr, within: Declarations, result: Result) -> Expr:
     """The node as it is written, with its type."""
     parsed = parse_in(within, unparse(node))
     return replace(parsed, type=check(parsed, within, result).type)
