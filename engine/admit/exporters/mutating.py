@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from typing import Any, NamedTuple
 
+from admit.admission.patch import pointer
 from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, Select
 from admit.cel.env import admission
 from admit.engine import Engine
@@ -253,7 +254,7 @@ def _of_objects(part: Part, rules: Sequence[Mapping[str, Any]], changes: Sequenc
 
 def _path(subject: Subject) -> Expr:
     """The JSON pointer of what has the metadata and spec of a pod."""
-    return subject.by_kind(lambda each: Literal("string", "".join(f"/{field}" for field in each.holder)))
+    return subject.by_kind(lambda each: Literal("string", pointer(each.holder)))
 
 
 def _guard(part: Part, mutation: Mutation, subject: Subject) -> Expr | None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from admit.admission import Action, Decision, Finding, Request
+from admit.admission.patch import pointer
 from admit.cel.library.formatting import quoted
 from admit.errors import ClusterError
 from admit.plan.match import Route
@@ -266,19 +267,19 @@ class _Verdicts:
             self.violations[standard] = _ACTIONS[mode], result
 
     def decision(self, request: Request) -> Decision:
-        at = "".join(f"/{key}" for key in holder_of(request))
+        at = pointer(holder_of(request))
         findings = tuple(
             Finding(
                 f"pod-security/{standard.level}",
                 "pod-security",
                 failure.check,
                 str(failure),
-                at + pointer if pointer is not None else None,
+                at + place if place is not None else None,
                 action,
             )
             for standard, (action, result) in self.violations.items()
             for failure in result.failures
-            for pointer in failure.pointers or (None,)
+            for place in failure.pointers or (None,)
         )
         if not self.denial:
             return _allowed(request, self.warnings, self.annotations, findings)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
+from admit.admission.patch import pointer
 from admit.cel.ast import (
     Call,
     Comprehension,
@@ -362,8 +363,8 @@ def _is_there(value: Expr) -> bool:
             return isinstance(value, Literal)
 
 
-def _patch(op: str, pointer: Expr, value: Expr) -> Expr:
-    fields = {"op": Literal("string", op), "path": pointer, "value": value}
+def _patch(op: str, path: Expr, value: Expr) -> Expr:
+    fields = {"op": Literal("string", op), "path": path, "value": value}
     return Message("JSONPatch", tuple(FieldInit(name, node) for name, node in fields.items()))
 
 
@@ -389,11 +390,11 @@ def _place(path: Path, roots: Roots) -> Place:
 
 def _pointed(segment: Segment) -> Expr:
     """`/segment`, escaped; of an expression, if it is an index or a key."""
-    if isinstance(segment, str):
-        return Literal("string", "/" + segment.replace("~", "~0").replace("/", "~1"))
-    if isinstance(segment, Literal) and segment.kind == "int":
-        return Literal("string", f"/{segment.value}")
-    return call("_+_", Literal("string", "/"), call("jsonpatch.escapeKey", _text(segment)))
+    match segment:
+        case str(token) | Literal("int", token):
+            return Literal("string", pointer([token]))
+        case _:
+            return call("_+_", Literal("string", "/"), call("jsonpatch.escapeKey", _text(segment)))
 
 
 def _text(segment: Expr) -> Expr:
