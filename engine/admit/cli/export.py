@@ -10,6 +10,7 @@ import click
 
 from admit.cel.env import NEWEST, parse_version
 from admit.cli.files import content_of
+from admit.cli.output import tell
 from admit.cli.rules import KUBERNETES, POD_SECURITY, engine_of, settings_from, tests_of, with_settings
 from admit.errors import UsageError
 from admit.exporters import Exported, export
@@ -124,11 +125,11 @@ def _tell(proof: Proof, record: str | None) -> None:
         except OSError as error:
             raise UsageError(f"cannot write {record}: {error.strerror}") from None
     for difference in proof.differences:
-        click.echo(f"{click.style('differs:', fg='red', bold=True)} {difference}", err=True)
+        tell("differs", difference)
     for text in sorted(proof.untaken):
-        click.echo(f"{click.style('not taken by the API server:', fg='red', bold=True)} {text}", err=True)
+        tell("not taken by the API server", text)
     for text in warnings(proof.costs):
-        click.echo(f"{click.style('note:', fg='yellow', bold=True)} {text}", err=True)
+        tell("note", text, "yellow")
     click.echo(str(proof), err=True)
 
 
@@ -176,9 +177,9 @@ def show(exported: Exported, output: str) -> None:
     else:
         _write(exported.documents, Path(output))
     for note in exported.notes:
-        click.echo(f"{click.style('note:', fg='yellow', bold=True)} {note}", err=True)
+        tell("note", note, "yellow")
     for refusal in exported.refused:
-        click.echo(f"{click.style('refused:', fg='red', bold=True)} {refusal}", err=True)
+        tell("refused", refusal)
 
 
 def _write(documents: tuple[Mapping[str, Any], ...], folder: Path) -> None:

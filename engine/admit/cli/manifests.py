@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from admit.cli.files import content_of, values_of
+from admit.cli.output import tell
 from admit.loading import files_of
 
 
@@ -27,7 +26,7 @@ def admitted(item: Any, file: str) -> Any:
 
     normal = normalise(item)
     for problem in problems(item):
-        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {file}: {problem}", err=True)
+        tell("warning", f"{file}: {problem}", "yellow")
     return normal
 
 

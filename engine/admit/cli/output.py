@@ -29,7 +29,12 @@ def show_error(error: AdmitError) -> None:
         case EvaluationError(span=span):
             show_faults([Fault(str(error), span or UNKNOWN)])
         case _:
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+            tell("error", error)
+
+
+def tell(word: str, said: object, colour: str = "red") -> None:
+    """On standard error, as `error: ...`."""
+    click.echo(f"{click.style(f'{word}:', fg=colour, bold=True)} {said}", err=True)
 
 
 def show_faults(faults: Iterable[Fault], err: bool = True) -> None:
