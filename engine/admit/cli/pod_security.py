@@ -21,7 +21,7 @@ from admit.kubernetes.types import of_kind
 from admit.loading import binding_of, load
 from admit.podsecurity import evaluate
 from admit.podsecurity.levels import LATEST, LEVELS, VERSION_EXPECTED, Level, Standard, is_version
-from admit.podsecurity.objects import HOLDERS
+from admit.podsecurity.objects import HOLDERS, held
 
 REPAIR = "pod-security/repair"
 REPAIRED: Level = "restricted"
@@ -109,25 +109,19 @@ def _judged(item: Any, file: str, as_is: bool) -> Any:
 
 
 def _standing(item: Any, object: Any, version: str, repair: Engine, as_is: bool) -> Standing:
-    holder = HOLDERS[item["apiVersion"], item["kind"]]
+    type_ = item["apiVersion"], item["kind"]
     metadata = object.get("metadata") or {}
     named = item["kind"], metadata.get("namespace") or "default", metadata.get("name") or ""
-    passed = next(level for level in reversed(LEVELS) if evaluate(level, version, _held(object, holder)).allowed)
+    passed = next(level for level in reversed(LEVELS) if evaluate(level, version, held(object, type_) or {}).allowed)
     if passed == LEVELS[-1]:
         return Standing(*named, passed, None, [], [])
     level = LEVELS[LEVELS.index(passed) + 1]
     patch = repair.decide(item).patch or [] if level == REPAIRED else []
     repaired = apply(item, patch)
-    failures = evaluate(level, version, _held(repaired if as_is else normalise(repaired), holder)).failures
-    at = pointer(holder)
+    failures = evaluate(level, version, held(repaired if as_is else normalise(repaired), type_) or {}).failures
+    at = pointer(HOLDERS[type_])
     left = [Left(each.check, str(each), [at + place for place in each.pointers]) for each in failures]
     return Standing(*named, passed, level, patch, left)
-
-
-def _held(object: Any, holder: tuple[str, ...]) -> Any:
-    for key in holder:
-        object = object.get(key) or {}
-    return object
 
 
 def _show(standing: Standing) -> None:

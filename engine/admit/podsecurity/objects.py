@@ -49,14 +49,24 @@ def template_of(request: Request) -> Object | None:
         group, _, version = (object.get("apiVersion") or "").rpartition("/")
         written = f"{group}/{version}, Kind={object.get('kind') or ''}"
         raise Unreadable(f"failed to extract pod template: unexpected object type: {written}")
-    return _held(object, named)
+    return held(object, named)
+
+
+def held(object: Object, named: tuple[str, str]) -> Object | None:
+    """What holds the metadata and spec of the pods in an object of that apiVersion and kind."""
+    for key in HOLDERS[named]:
+        inner = object.get(key)
+        if inner is None and named[1] == "ReplicationController":
+            return None
+        object = inner or {}
+    return object
 
 
 def has_new_template(request: Request) -> bool:
     """Whether pods that are made from now on may be others than before."""
     old = request.old_object
     try:
-        return old is None or _held(old, _decoded(old, request)) != template_of(request)
+        return old is None or held(old, _decoded(old, request)) != template_of(request)
     except (Unreadable, KeyError):
         return True
 
@@ -104,15 +114,6 @@ def _decoded(object: Object, request: Request, which: str = "") -> tuple[str, st
 def _named(object: Object, request: Request) -> tuple[str, str]:
     group, version, kind = request.kind
     return object.get("apiVersion") or (f"{group}/{version}" if group else version), object.get("kind") or kind
-
-
-def _held(object: Object, named: tuple[str, str]) -> Object | None:
-    for key in HOLDERS[named]:
-        inner = object.get(key)
-        if inner is None and named[1] == "ReplicationController":
-            return None
-        object = inner or {}
-    return object
 
 
 def _images(spec: Object, key: str, named: bool = False) -> list[tuple[str, str]]:
