@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Select
 from admit.cel.types import BOOL, BYTES, DOUBLE, INT, STRING, UINT, Kind, Type
+from admit.cel.unify import unwrapped_optional
 from admit.rules import model
 from admit.rules.names import free, fresh
 from admit.source import Span
@@ -22,19 +23,20 @@ def constrained(rule: model.Constraint, type_: Type) -> Expr:
 
 def unwrapped(value: Expr, type_: Type) -> Expr:
     """The value, of an optional what it holds."""
-    return _call(value.span, "value", target=value) if _is_optional(type_) else value
+    _, is_optional = unwrapped_optional(type_)
+    return _call(value.span, "value", target=value) if is_optional else value
 
 
 def _missing(value: Expr, type_: Type) -> Expr | None:
     """Whether the value is absent or null; None where it is never."""
     span = value.span
-    inner = type_.params[0] if _is_optional(type_) else type_
+    inner, is_optional = unwrapped_optional(type_)
     never_null = inner in (INT, UINT, DOUBLE, BOOL, STRING, BYTES) or inner.kind in (Kind.LIST, Kind.MAP)
-    if _is_optional(type_) and never_null:
+    if is_optional and never_null:
         return _not(_call(span, "hasValue", target=value))
     if never_null:
         return None
-    plain = _call(span, "orValue", _null(span), target=value) if _is_optional(type_) else value
+    plain = _call(span, "orValue", _null(span), target=value) if is_optional else value
     return _call(span, "_==_", plain, _null(span))
 
 
@@ -67,10 +69,6 @@ def _test(rule: model.Constraint, value: Expr) -> Expr:
             low, high = (Select(Ident(name, span=span), end, span=span) for end in ("min", "max"))
             within = _call(span, "_&&_", _call(span, "_<=_", low, value), _call(span, "_<=_", value, high))
             return Comprehension("exists", operand, name, within, span=span)
-
-
-def _is_optional(type_: Type) -> bool:
-    return type_.kind is Kind.OPAQUE and type_.name == "optional_type"
 
 
 def _call(span: Span, function: str, *args: Expr, target: Expr | None = None) -> Expr:

@@ -20,7 +20,8 @@ from admit.cel.ast import (
     Message,
     Select,
 )
-from admit.cel.types import STRING, Kind
+from admit.cel.types import DYN, STRING
+from admit.cel.unify import unwrapped_optional
 from admit.rules.lower import Loop, Write
 from admit.rules.names import free, fresh, substitute
 from admit.rules.paths import Path, Segment
@@ -301,8 +302,7 @@ def _op(write: Write, path: Path) -> str:
 
 
 def _is_optional(value: Expr) -> bool:
-    type_ = value.type
-    return type_ is not None and type_.kind is Kind.OPAQUE and type_.name == "optional_type"
+    return unwrapped_optional(value.type or DYN)[1]
 
 
 def _is_distinct(value: Expr) -> bool:
