@@ -314,15 +314,16 @@ class Emitter:
     def _bounded(self, source: Py, body: Sequence[ast.stmt], span: Span) -> Py:
         """The source of a loop, not too long for what is done to each element, nor too often gone through."""
         source = self.frame.named(source, span)
-        step = constant(sum(1 for each in body for _ in ast.walk(each)), span)
-        known = {"source": source.code, "step": step, "most": constant(self._most, span)}
+        step = sum(1 for each in body for _ in ast.walk(each))
+        known = {"source": source.code, "step": constant(step, span), "most": constant(self._most, span)}
         known["len"] = quote("len", span, len=self.frame.helper(len, "len"))
         known["surprise"] = quote("surprise", span, surprise=self.frame.helper(Surprise, "Surprise"))
         if self.frame.loops:
             template = "work = work + len(source) * step\nif work > most: raise surprise"
             self.frame.emit(template, span, work=self.frame.work(), **known)
         else:
-            self.frame.emit("if len(source) * step > most: raise surprise", span, **known)
+            known["longest"] = constant(self._most // step, span)
+            self.frame.emit("if len(source) > longest: raise surprise", span, **known)
         return source
 
     def _fuses(self, range_: Expr) -> bool:

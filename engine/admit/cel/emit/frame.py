@@ -81,6 +81,8 @@ class Frame:
     prologue: list[ast.stmt] = field(default_factory=list)
     block: list[ast.stmt] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Of names that are of one kind of several."""
     known: dict[object, Py] = field(default_factory=dict)
     loops: int = 0
     exclusives: bool = False
@@ -137,6 +139,9 @@ class Frame:
             self.emit("raise surprise", span, surprise=self.helper(Surprise, "Surprise"))
             return value
         value = self.named(value, span)
+        name = value.code.id if isinstance(value.code, ast.Name) else ""
+        if name in self.choices and self.choices[name].issubset(kinds):
+            return value
         if kinds == ("bool",):
             test = quote("a is not True and a is not False", span, a=value.code)
         elif kinds == ("NoneType",):
@@ -150,6 +155,8 @@ class Frame:
         self.emit("if test: raise surprise", span, test=test, surprise=self.helper(Surprise, "Surprise"))
         if len(kinds) == 1:
             self.learn(value, kinds[0])
+        elif name:
+            self.choices[name] = frozenset(kinds)
         return value
 
     def learn(self, value: Py, kind: str) -> None:
@@ -191,12 +198,12 @@ class Frame:
     @contextmanager
     def scope(self) -> Iterator[list[ast.stmt]]:
         """A block of its own: what is emitted inside goes into the list given, facts found inside end with it."""
-        outer = self.block, self.kinds, self.known
-        self.block, self.kinds, self.known = [], self.kinds.copy(), self.known.copy()
+        outer = self.block, self.kinds, self.choices, self.known
+        self.block, self.kinds, self.choices, self.known = [], {**self.kinds}, {**self.choices}, {**self.known}
         try:
             yield self.block
         finally:
-            self.block, self.kinds, self.known = outer
+            self.block, self.kinds, self.choices, self.known = outer
 
 
 class Unbound:

@@ -293,7 +293,7 @@ def _string(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
         return Py(text, "str")
     if frame.kind(a):
         return None
-    a = frame.guard(a, span, "int", "str")
+    a = frame.guard(a, span, "str", "int")
     text = quote("str(a)", span, a=a.code, str=frame.type_name("str"))
     return Py(text, "str")
 
