@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 import admit
+from admit.admission.envelope import hint
 
 RULES = [
     {
@@ -29,6 +30,7 @@ REQUEST: dict[str, Any] = {
     "uid": "u-1",
     "kind": GVK,
     "resource": GVR,
+    "requestKind": GVK,
     "name": "web",
     "namespace": "shop",
     "operation": "CREATE",
@@ -106,6 +108,29 @@ def test_a_binding_alone(engine: admit.Engine) -> None:
     assert engine.glance(review(), binding="pod-security-run-as-user") is None
     engine.review(orjson.loads(review()), binding="pod-security-run-as-user")
     assert engine.glance(review(object=pod(hostPID=True)), binding="pod-security-run-as-user") == "u-1"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"namespace": ""},
+        {"subResource": "status"},
+        {"resource": {**GVR, "resource": "services"}, "kind": {**GVK, "kind": "Service"}},
+    ],
+)
+def test_what_seems_to_be_about_the_same(engine: admit.Engine, fields: dict[str, Any]) -> None:
+    """Of a review that another writer than an API server has made."""
+    usual, other = (
+        review({"decoy": {"resource": GVR, "requests": 1}, **REQUEST}, **changed) for changed in ({}, fields)
+    )
+    assert hint(usual) == hint(other)
+    assert engine.glance(usual) == "u-1"
+    assert engine.glance(other) is None
+    assert engine.glance(usual) == "u-1"
+
+
+def test_a_hint_is_short() -> None:
+    assert len(hint(review(name="x" * 1000).replace(b"requestKind", b"kindAsked"))) < 300
 
 
 def test_what_pod_security_judges_is_read() -> None:

@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
+from importlib import import_module
 from itertools import groupby
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from admit.admission import Decision, Request, from_manifest, from_raw, read
@@ -51,6 +53,9 @@ if TYPE_CHECKING:
 Clock: TypeAlias = Callable[[], datetime]
 Way: TypeAlias = Literal["mutate", "validate", "audit"]
 
+_Glance: TypeAlias = tuple[tuple[Any, ...], Judge | None]
+"""A route, and what says whether all is well on it; nothing, if more must be read for that."""
+
 MOST_PLANS = 4096
 """Routes of which the plan is kept. An API server has a few hundred."""
 
@@ -77,6 +82,7 @@ class Engine:
     authorizer: Authorize = unavailable
     controller: Controller | None = None
     _routes: dict[tuple[Any, ...], _Linked] = field(default_factory=dict, init=False, repr=False)
+    _glances: dict[tuple[bytes, Way, str | None], _Glance] = field(default_factory=dict, init=False, repr=False)
     _composed: dict[tuple[str, str], Composed] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -222,19 +228,31 @@ class Engine:
 
     def glance(self, review: bytes, *, route: Way = "mutate", binding: str | None = None) -> str | None:
         """The uid of a review that is allowed as it is, if that can be seen without reading all of it."""
-        asked = _envelope()(review)
+        about = _envelope().hint(review), route, binding
+        key, judge = self._glances.get(about) or self._first_glance(review, about)
+        if judge is None:
+            return None
+        asked = judge.projection.read(review)
         if asked is None:
             return None
-        bare = route == "audit"
-        key = asked.gvr, asked.subResource or "", asked.operation, not asked.namespace, binding, bare
+        if _key(asked, route, binding) != key:
+            self._glances.pop(about, None)  # what it seemed to be about misled
+            return None
+        return asked.uid if judge.fused(asked.object, asked.oldObject) else None
+
+    def _first_glance(self, review: bytes, about: tuple[bytes, Way, str | None]) -> _Glance:
+        """What is to be asked of reviews that seem to be about the same."""
+        _, route, binding = about
+        asked = _envelope().bare(review)
+        key = _key(asked, route, binding) if asked is not None else ()
         linked = self._routes.get(key)
-        if linked is None or not linked.settled or linked.controller is not None:
-            return None
+        if linked is None:
+            return key, None
         judge = linked.quiet if route == "mutate" or linked.hosted else linked.holds
-        if not judge.plain:
-            return None
-        parts = judge.projection.parts(asked.object, asked.oldObject)
-        return asked.uid if parts is not None and judge.fused(*parts) else None
+        known = key, judge if linked.settled and linked.controller is None and judge.plain else None
+        if len(self._glances) < MOST_PLANS:
+            self._glances[about] = known
+        return known
 
     def warm(self, seconds: float = 5.0) -> None:
         """Plans what concerns pods and workloads, for about so long at most, so that no first request has to wait."""
@@ -378,11 +396,15 @@ def _denying(bound: Bound) -> Bound:
 
 
 @cache
-def _envelope() -> Callable[[bytes], Envelope | None]:
+def _envelope() -> ModuleType:
     """What reads a review in passing, with msgspec: a command that decides once does not wait for that."""
-    from admit.admission.envelope import envelope
+    return import_module("admit.admission.envelope")
 
-    return envelope
+
+def _key(asked: Envelope[Any, Any], route: Way, binding: str | None) -> tuple[Any, ...]:
+    """Of `_routes`."""
+    bare = route == "audit"
+    return asked.gvr, asked.subResource or "", asked.operation, not asked.namespace, binding, bare
 
 
 def _mutate(case: Case, linked: _Linked) -> None:

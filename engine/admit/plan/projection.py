@@ -1,39 +1,40 @@
-"""A judge's first look at an object: only what it reads is made of the JSON, the rest is passed over."""
+"""A judge's first look at a review: only what it reads of the objects is made of the JSON, the rest is passed over."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-import msgspec
-
 from admit.admission import native
+from admit.admission.envelope import Envelope, reader
 from admit.cel.ast import Expr
 from admit.errors import RequestError
+from admit.plan.ir import OBJECTS
 from admit.plan.reads import Reads, reads
 
 
 class Projection:
-    """Two decoders, of `object` and `oldObject`, to the parts that some conditions read.
+    """Reads reviews with those parts of `object` and `oldObject` that some conditions read.
 
     INVARIANT: a function of the conditions comes out on the parts as on the whole.
     """
 
     def __init__(self, conditions: Sequence[Expr], definitions: Mapping[str, Expr]) -> None:
-        self._object = _decoder(reads(conditions, definitions, "object"))
-        self._old_object = _decoder(reads(conditions, definitions, "oldObject"))
+        self._read = reader(*[_type(reads(conditions, definitions, name)) for name in OBJECTS])
 
-    def parts(self, object: Any, old_object: Any) -> tuple[Any, Any] | None:
-        """The parts of two JSON texts; None where they are not of the shape that the conditions suppose."""
-        try:
-            object, old_object = native((self._object.decode(object), self._old_object.decode(old_object)))
-            return object, old_object
-        except (msgspec.DecodeError, RequestError, RecursionError):
-            return None
+    def read(self, review: bytes) -> Envelope[Any, Any] | None:
+        """None also where the objects are not of the shape that the conditions suppose."""
+        asked = self._read(review)
+        if asked is not None:
+            try:
+                asked.object, asked.oldObject = native((asked.object, asked.oldObject))
+            except RequestError:
+                return None
+        return asked
 
 
-def _decoder(read: Reads) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(_shape(read) if read.fields and not read.whole else dict[str, Any] | None)
+def _type(read: Reads) -> Any:
+    return _shape(read) if read.fields and not read.whole else dict[str, Any] | None
 
 
 def _shape(read: Reads) -> Any:
