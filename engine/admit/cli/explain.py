@@ -12,6 +12,7 @@ from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
 from admit.engine import Engine
 from admit.errors import UsageError
 from admit.plan.match import Route
+from admit.rules.fields import OPERATIONS
 from admit.rules.lower import Bound
 
 
@@ -21,7 +22,7 @@ from admit.rules.lower import Bound
 @click.option("--plan", "form", flag_value="plan", help="What is left to do when a request comes.")
 @click.option("--python", "form", flag_value="python", help="The Python function that is asked first.")
 @click.option("--kind", metavar="KIND", help="The kind or resource for which it is shown.")
-@click.option("--operation", type=click.Choice(["CREATE", "UPDATE", "DELETE", "CONNECT"]), help="The operation.")
+@click.option("--operation", type=click.Choice(OPERATIONS), help="The operation.")
 @with_settings
 @KUBERNETES
 def command(

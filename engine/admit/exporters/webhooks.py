@@ -21,12 +21,12 @@ from admit.exporters.subject import SPEC_AND_METADATA, WRITING, Subject
 from admit.exporters.versions import TooNew, rewritten
 from admit.plan.build import FALSE, build
 from admit.plan.match import Route, selects_all
+from admit.rules.fields import OPERATIONS
 from admit.rules.lower import Bound, Lowered, Mutation, Write
 from admit.rules.model import MatchResources, ResourceRule
 from admit.rules.names import free
 from admit.rules.workloads import WORKLOADS
 
-OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 SEEN = frozenset(("object", "oldObject", "request"))
 """What a matchCondition of a webhook may mention, of what one of a policy may."""
 

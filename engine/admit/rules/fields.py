@@ -36,6 +36,7 @@ SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 QUALIFIED = rf"({SUBDOMAIN}/)?{NAME}"
 
 
+OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 TESTS: tuple[model.Test, ...] = ("equals", "oneOf", "noneOf", "inRanges", "matches", "present", "absent")
 PATCHES: tuple[model.PatchKind, ...] = ("applyConfiguration", "jsonPatch")
 
@@ -62,7 +63,7 @@ def selector() -> Record:
 
 def match_resources() -> Record:
     words = ListOf(Text(), at_least=1, unique=".")
-    operations = Choice(("CREATE", "UPDATE", "DELETE", "CONNECT", "*"))
+    operations = Choice((*OPERATIONS, "*"))
     rule = Record(
         "ResourceRule",
         model.ResourceRule,
