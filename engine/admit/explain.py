@@ -15,6 +15,7 @@ from admit.cel.fold import literal
 from admit.cel.unparse import unparse
 from admit.engine import Engine
 from admit.errors import UsageError
+from admit.exporters.documents import document, object_name
 from admit.exporters.documents import plain as as_written
 from admit.plan.match import Route, may_match
 from admit.plan.show import show, shown_route
@@ -25,11 +26,10 @@ from admit.rules.patches import json_patch
 from admit.rules.restate import restate
 from admit.rules.schema import Schema
 from admit.rules.terms import TRUE, conjunction
+from admit.rules.upstream import PATCH_TYPES
 from admit.rules.workloads import WORKLOADS, Workload
 from admit.rules.yaml import dump
 from admit.source import UNKNOWN
-
-API_VERSION = "admissionregistration.k8s.io/v1"
 
 
 def page(policy: model.Policy) -> str:
@@ -299,8 +299,7 @@ class _Plain:
             ],
             **({"variables": variables} if variables else {}),
         }
-        metadata = {"name": policy.name.replace("/", ".")}
-        return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": {**spec, **rules}}
+        return document(kind, object_name(policy.name), {**spec, **rules}, {})
 
     def text(self, node: Expr) -> str:
         names = {name: Select(Ident("variables"), name) for name in self.variables}
@@ -337,7 +336,7 @@ class _Plain:
                 expression = Call("_?_:_", (conjunction(*mutation.conditions), expression, nothing))
         else:
             expression = json_patch((mutation,))
-        written: dict[str, Any] = {"patchType": "JSONPatch" if kind == "jsonPatch" else "ApplyConfiguration"}
+        written: dict[str, Any] = {"patchType": PATCH_TYPES[kind]}
         if expression is None:
             return written | {"note": "paths that may be one place: there is no such expression"}
         return written | {kind: {"expression": self.text(expression)}}

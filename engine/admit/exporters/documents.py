@@ -8,8 +8,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from admit.rules import model
+from admit.rules.upstream import GROUP
 
-GROUP = "admissionregistration.k8s.io"
 DOMAIN = "admit.dev"
 
 

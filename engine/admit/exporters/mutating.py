@@ -27,13 +27,13 @@ from admit.rules.patches import OBJECT, Roots, joined
 from admit.rules.paths import Elements, Path
 from admit.rules.restate import IMMUTABLE, restate
 from admit.rules.terms import differ, disjunction
+from admit.rules.upstream import PATCH_TYPES
 from admit.rules.workloads import CREATED, Workload
 
 POLICY: model.PolicyKind = "MutatingAdmissionPolicy"
 BINDING = "MutatingAdmissionPolicyBinding"
 PATH = "podPath"
 HOLDER = "pod#"  # in paths, what has the metadata and spec of a pod
-PATCH_TYPES = {"applyConfiguration": "ApplyConfiguration", "jsonPatch": "JSONPatch"}
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from admit.cel.unparse import unparse
 from admit.cel.values import Optional
 from admit.engine import Engine
 from admit.errors import UsageError
-from admit.exporters.documents import DOMAIN, GROUP, distinct_name
+from admit.exporters.documents import DOMAIN, distinct_name
 from admit.exporters.subject import SPEC_AND_METADATA, WRITING, Subject
 from admit.exporters.versions import TooNew, rewritten
 from admit.plan.build import FALSE, build
@@ -25,6 +25,7 @@ from admit.rules.fields import OPERATIONS
 from admit.rules.lower import Bound, Lowered, Mutation, Write
 from admit.rules.model import MatchResources, ResourceRule
 from admit.rules.names import free
+from admit.rules.upstream import GROUP
 from admit.rules.workloads import WORKLOADS
 
 SEEN = frozenset(("object", "oldObject", "request"))

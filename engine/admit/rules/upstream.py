@@ -26,7 +26,7 @@ KINDS: Mapping[str, model.PolicyKind] = {
 }
 """The kinds of documents, with the kind of policy that each is or binds."""
 
-PATCHES: Mapping[str, model.PatchKind] = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
+PATCH_TYPES: Mapping[model.PatchKind, str] = {"applyConfiguration": "ApplyConfiguration", "jsonPatch": "JSONPatch"}
 
 
 def read(document: Document, faults: list[Fault]) -> model.Policy | model.Binding | None:
@@ -102,7 +102,7 @@ class _Reader:
         )
 
     def mutation(self, index: int, written: Mapping[str, Any]) -> model.Mutation:
-        kind = PATCHES[written["patchType"]]
+        kind = next(kind for kind, type in PATCH_TYPES.items() if type == written["patchType"])
         return model.Patch(
             kind,
             self.cel("mutations", index, kind, "expression"),
