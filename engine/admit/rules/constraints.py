@@ -7,6 +7,7 @@ from admit.cel.types import BOOL, BYTES, DOUBLE, INT, STRING, UINT, Kind, Type
 from admit.cel.unify import unwrapped_optional
 from admit.rules import model
 from admit.rules.names import free, fresh
+from admit.rules.terms import call_at, negated
 from admit.source import Span
 
 
@@ -18,13 +19,13 @@ def constrained(rule: model.Constraint, type_: Type) -> Expr:
     if rule.test == "present":
         return _present(missing, span)
     test = _test(rule, unwrapped(rule.value, type_))
-    return test if missing is None else _call(span, "_||_", missing, test)
+    return test if missing is None else call_at(span, "_||_", missing, test)
 
 
 def unwrapped(value: Expr, type_: Type) -> Expr:
     """The value, of an optional what it holds."""
     _, is_optional = unwrapped_optional(type_)
-    return _call(value.span, "value", target=value) if is_optional else value
+    return call_at(value.span, "value", target=value) if is_optional else value
 
 
 def _missing(value: Expr, type_: Type) -> Expr | None:
@@ -33,11 +34,11 @@ def _missing(value: Expr, type_: Type) -> Expr | None:
     inner, is_optional = unwrapped_optional(type_)
     never_null = inner in (INT, UINT, DOUBLE, BOOL, STRING, BYTES) or inner.kind in (Kind.LIST, Kind.MAP)
     if is_optional and never_null:
-        return _not(_call(span, "hasValue", target=value))
+        return negated(call_at(span, "hasValue", target=value))
     if never_null:
         return None
-    plain = _call(span, "orValue", _null(span), target=value) if is_optional else value
-    return _call(span, "_==_", plain, _null(span))
+    plain = call_at(span, "orValue", _null(span), target=value) if is_optional else value
+    return call_at(span, "_==_", plain, _null(span))
 
 
 def _present(missing: Expr | None, span: Span) -> Expr:
@@ -47,9 +48,9 @@ def _present(missing: Expr | None, span: Span) -> Expr:
         case Call("!_", (there,)):
             return there
         case Call(_, args):
-            return _call(span, "_!=_", *args)
+            return call_at(span, "_!=_", *args)
         case _:
-            return _not(missing)
+            return negated(missing)
 
 
 def _test(rule: model.Constraint, value: Expr) -> Expr:
@@ -57,26 +58,18 @@ def _test(rule: model.Constraint, value: Expr) -> Expr:
     assert operand is not None
     match rule.test:
         case "equals":
-            return _call(span, "_==_", value, operand)
+            return call_at(span, "_==_", value, operand)
         case "oneOf":
-            return _call(span, "@in", value, operand)
+            return call_at(span, "@in", value, operand)
         case "noneOf":
-            return _not(_call(span, "@in", value, operand))
+            return negated(call_at(span, "@in", value, operand))
         case "matches":
-            return _call(span, "matches", operand, target=value)
+            return call_at(span, "matches", operand, target=value)
         case _:
             name = fresh("r", free(value))
             low, high = (Select(Ident(name, span=span), end, span=span) for end in ("min", "max"))
-            within = _call(span, "_&&_", _call(span, "_<=_", low, value), _call(span, "_<=_", value, high))
+            within = call_at(span, "_&&_", call_at(span, "_<=_", low, value), call_at(span, "_<=_", value, high))
             return Comprehension("exists", operand, name, within, span=span)
-
-
-def _call(span: Span, function: str, *args: Expr, target: Expr | None = None) -> Expr:
-    return Call(function, args, target, span=span)
-
-
-def _not(node: Expr) -> Expr:
-    return _call(node.span, "!_", node)
 
 
 def _null(span: Span) -> Expr:

@@ -34,7 +34,7 @@ from admit.rules.constraints import constrained, unwrapped
 from admit.rules.names import free, substitute
 from admit.rules.paths import POINTED, Elements, Path, elements_of, path_of, value_path
 from admit.rules.profiles import members, settings_of
-from admit.rules.terms import conjunction, disjunction
+from admit.rules.terms import call_at, conjunction, disjunction, negated
 from admit.rules.workloads import NOT_BEING_DELETED, ROOTS, WORKLOADS, Workload
 from admit.source import Span
 
@@ -204,10 +204,6 @@ def combined(loops: Iterable[Loop | model.Each], element: Expr, span: Span) -> E
     return element
 
 
-def _call(span: Span, function: str, *args: Expr, target: Expr | None = None) -> Expr:
-    return Call(function, args, target, span=span)
-
-
 def _checked(
     node: Expr, scope: Declarations, faults: list[Fault], result: Type | tuple[Type, ...] | None = None
 ) -> Expr:
@@ -319,7 +315,7 @@ class _Lowering:
                 if rule is not None and len(given) <= len(rule.for_each):
                     verdict = self.verdict(rule, *self.loops(rule.for_each, scope), skipped=len(given))
                     by = {each.variable: element for each, element in zip(rule.for_each, given, strict=False)}
-                    return _not(substitute(verdict, by))
+                    return negated(substitute(verdict, by))
                 known = " and at most as many elements as it has loops" if rule is not None else ""
                 self.faults.append(Fault(f"expected a rule of this policy{known}", node.span))
                 return Constant("bool", False, span=node.span)
@@ -390,11 +386,11 @@ class _Lowering:
         at = written.rule.value.span if isinstance(written.rule, model.Constraint) else written.rule.span
         everywhere, here = self.exceptions(self.prefix + written.name, loops)
         if written.when is not None:
-            holds = _call(at, "_?_:_", written.when, holds, Constant("bool", True, span=at))
+            holds = call_at(at, "_?_:_", written.when, holds, Constant("bool", True, span=at))
         if here is not None:
-            holds = _call(at, "_||_", holds, here)
+            holds = call_at(at, "_||_", holds, here)
         verdict = combined(written.for_each[skipped:], holds, at)
-        return verdict if everywhere is None else _call(at, "_||_", verdict, everywhere)
+        return verdict if everywhere is None else call_at(at, "_||_", verdict, everywhere)
 
     def clearer(self, conditions: list[Expr], scope: Declarations) -> list[Fault]:
         """What is wrong with the conditions of a verdict as they are written, rather than with what they became."""
@@ -425,7 +421,7 @@ class _Lowering:
     def conditions(self, when: Expr | None, loops: tuple[Loop, ...], scope: Declarations) -> tuple[Expr, ...]:
         """`W && !EXCEPTED`, if there is any of it."""
         excepted = self.exceptions(None, loops)
-        written = [*([] if when is None else [when]), *(_not(each) for each in excepted if each is not None)]
+        written = [*([] if when is None else [when]), *(negated(each) for each in excepted if each is not None)]
         if not written:
             return ()
         condition = conjunction(*written)
@@ -479,8 +475,8 @@ class _Lowering:
             needed = free(when) & self.loop_variables
             if exception.expires is not None:
                 day = Constant("string", exception.expires.isoformat(), span=exception.span)
-                over = _call(exception.span, "_<=_", Ident("today", span=exception.span), day)
-                when = over if exception.when is None else _call(exception.span, "_&&_", over, when)
+                over = call_at(exception.span, "_<=_", Ident("today", span=exception.span), day)
+                when = over if exception.when is None else call_at(exception.span, "_&&_", over, when)
             if needed <= variables:
                 (here if needed else everywhere).append(when)
         return disjunction(*everywhere) if everywhere else None, disjunction(*here) if here else None
@@ -494,7 +490,7 @@ class _Lowering:
         node: Expr | None = None
         for part in template.parts:
             piece: Expr = Constant("string", part) if isinstance(part, str) else self.printed(part, scope, by)
-            node = piece if node is None else _call(template.span, "_+_", node, piece)
+            node = piece if node is None else call_at(template.span, "_+_", node, piece)
         text = self.check(node or Constant("string", ""), scope, STRING)
         if same:
             self.texts[template] = text
@@ -503,8 +499,8 @@ class _Lowering:
     def printed(self, node: Expr, scope: Declarations, by: Mapping[str, Expr]) -> Expr:
         node = self.said(substitute(node, by), scope)
         if self.check(node, scope).type in PRINTED:
-            return _call(node.span, "string", node)
-        return _call(
+            return call_at(node.span, "string", node)
+        return call_at(
             node.span, "format", ListExpr((node,), span=node.span), target=Constant("string", "%s", span=node.span)
         )
 
@@ -536,8 +532,4 @@ def _no_bool(checked: Expr) -> Fault:
 
 def _truth(node: Expr) -> Expr:
     """`node ? true : false`, an error for what is no bool"""
-    return _call(node.span, "_?_:_", node, *(Constant("bool", value, span=node.span) for value in (True, False)))
-
-
-def _not(node: Expr) -> Expr:
-    return _call(node.span, "!_", node)
+    return call_at(node.span, "_?_:_", node, *(Constant("bool", value, span=node.span) for value in (True, False)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Literal, Select
+from admit.source import Span
 
 NULL = Literal("null_type", None)
 TRUE, FALSE = Literal("bool", True), Literal("bool", False)
@@ -12,6 +13,15 @@ TRUE, FALSE = Literal("bool", True), Literal("bool", False)
 
 def call(function: str, *args: Expr, target: Expr | None = None) -> Expr:
     return Call(function, args, target)
+
+
+def call_at(span: Span, function: str, *args: Expr, target: Expr | None = None) -> Expr:
+    """A call in place of what an author wrote there."""
+    return Call(function, args, target, span=span)
+
+
+def negated(node: Expr) -> Expr:
+    return call_at(node.span, "!_", node)
 
 
 def select(*path: str, root: str = "object") -> Expr:
