@@ -160,7 +160,7 @@ def lower(binding: model.Binding, policies: Mapping[str, model.Policy], kubernet
     message = policy.message_expression
     if message is not None:
         scope = admission(kubernetes, also={"settings": DYN, "findings": FINDINGS})
-        message = _checked(message, replace(scope, functions=_of_messages()), faults, STRING)
+        message = checked_in(message, replace(scope, functions=_of_messages()), faults, STRING)
     return Bound(binding, tuple(lowered), settings, message), list(dict.fromkeys(faults))
 
 
@@ -180,7 +180,7 @@ def _left_out(
         condition = policy.unless.get(member.name)
         if condition is not None:
             found: list[Fault] = []
-            checked = _checked(condition, scope, found)
+            checked = checked_in(condition, scope, found)
             if not found and checked.type not in (BOOL, DYN):
                 found.append(_no_bool(checked))
             try:
@@ -204,7 +204,7 @@ def combined(loops: Iterable[Loop | model.Each], element: Expr, span: Span) -> E
     return element
 
 
-def _checked(
+def checked_in(
     node: Expr, scope: Declarations, faults: list[Fault], result: Type | tuple[Type, ...] | None = None
 ) -> Expr:
     """The expression, checked; what is wrong with it is added to the faults."""
@@ -323,7 +323,7 @@ class _Lowering:
                 return node
 
     def check(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
-        return _checked(node, scope, self.faults, result)
+        return checked_in(node, scope, self.faults, result)
 
     def validation(self, written: model.Validation, scope: Declarations) -> Validation:
         before = len(self.faults)
@@ -339,7 +339,7 @@ class _Lowering:
         parts = [part for part in (holds, written.when, everywhere, here) if part is not None]
         sound = len(self.faults) == before
         faults: list[Fault] = []
-        checked = _checked(verdict, self.dated(scope), faults)
+        checked = checked_in(verdict, self.dated(scope), faults)
         self.faults += faults and (self.clearer(parts, self.dated(inner)) or (faults if sound else []))
         element = checked
         if everywhere is not None and isinstance(checked, Call):
@@ -396,7 +396,7 @@ class _Lowering:
         """What is wrong with the conditions of a verdict as they are written, rather than with what they became."""
         faults: list[Fault] = []
         for condition in conditions:
-            checked = _checked(condition, scope, faults)
+            checked = checked_in(condition, scope, faults)
             if checked.type not in (BOOL, DYN):
                 faults.append(_no_bool(checked))
         return faults

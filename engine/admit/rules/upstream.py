@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import Any, cast
 
 from admit.cel.ast import Expr, Literal
-from admit.cel.check import check
 from admit.cel.env import Declarations, admission
 from admit.cel.library import functions
 from admit.cel.parse import parse
 from admit.cel.types import BOOL, DYN, NULL, STRING, Type
 from admit.errors import CompileError, Fault
 from admit.rules import model
-from admit.rules.lower import PATCHED, Bound, Lowered, Patch, Validation
+from admit.rules.lower import PATCHED, Bound, Lowered, Patch, Validation, checked_in
 from admit.rules.yaml import Document
 from admit.source import Source
 
@@ -252,8 +251,4 @@ class _Checking:
         return Patch(written.kind, (), self.checked(written.expression, within, PATCHED[written.kind]), written.span)
 
     def checked(self, node: Expr, scope: Declarations, result: Type | tuple[Type, ...] | None = None) -> Expr:
-        try:
-            return check(node, scope, result)
-        except CompileError as error:
-            self.faults += [Fault(issue.message, issue.span) for issue in error.issues]
-            return replace(node, type=DYN)
+        return checked_in(node, scope, self.faults, result)
