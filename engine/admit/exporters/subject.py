@@ -10,15 +10,11 @@ from admit.cel.ast import Call, Expr, Ident, ListExpr, Literal, MapExpr, Select
 from admit.rules.lower import Lowered
 from admit.rules.model import ResourceRule
 from admit.rules.names import substitute
-from admit.rules.terms import differ, disjunction, optional, present_or, select, summed
-from admit.rules.workloads import CONTAINER_LISTS, WORKLOADS, Workload
+from admit.rules.terms import differ, present_or, select, summed
+from admit.rules.workloads import CONTAINER_LISTS, WORKLOADS, Workload, changed
 
 WRITING = ("CREATE", "UPDATE")
 """The operations that leave an object which can be judged."""
-
-SPEC = (("spec",),)
-SPEC_AND_METADATA = (*SPEC, ("metadata", "labels"), ("metadata", "annotations"))
-"""What of a Pod is judged: the fields of which one has to change for an update to be looked at."""
 
 _OBJECT = Call("dyn", (Ident("object"),))  # whose fields an API server would look up in each kind's schema
 _KIND = select("kind")
@@ -81,11 +77,8 @@ class Subject:
 
     def changed(self, *fields: tuple[str, ...]) -> Expr:
         """Whether an object is new, no Pod, or a Pod of which one of the fields has changed."""
-        changes = (differ(optional(*path), optional(*path, root="oldObject")) for path in fields)
         is_other = (differ(_KIND, Literal("string", "Pod")),) if self.kinds != {"Pod"} else ()
-        return disjunction(
-            *is_other, differ(select("operation", root="request"), Literal("string", "UPDATE")), *changes
-        )
+        return changed(fields, *is_other)
 
 
 def variable(name: str) -> Expr:

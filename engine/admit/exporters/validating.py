@@ -27,12 +27,13 @@ from admit.cel.unparse import unparse
 from admit.exporters.documents import plain
 from admit.exporters.model import Note, Refusal
 from admit.exporters.parts import Part, conditions_of, mapped, reachable, renamed
-from admit.exporters.subject import SPEC, SPEC_AND_METADATA, Subject, variable
+from admit.exporters.subject import Subject, variable
 from admit.exporters.text import Unwritable, Writer
 from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
 from admit.rules.plain import LONGEST, found, is_said_once, joined
 from admit.rules.terms import conjunction, summed
+from admit.rules.workloads import SPEC, SPEC_AND_METADATA
 
 UNTYPED: Mapping[str, Expr] = {name: Call("dyn", (Ident(name),)) for name in ("object", "oldObject")}
 LONGEST_REPEATED = 60

@@ -17,7 +17,7 @@ from admit.cel.values import Optional
 from admit.engine import Engine
 from admit.errors import UsageError
 from admit.exporters.documents import DOMAIN, distinct_name
-from admit.exporters.subject import SPEC_AND_METADATA, WRITING, Subject
+from admit.exporters.subject import WRITING, Subject
 from admit.exporters.versions import TooNew, rewritten
 from admit.plan.build import FALSE, build
 from admit.plan.match import Route, selects_all
@@ -26,7 +26,7 @@ from admit.rules.lower import Bound, Lowered, Mutation, Write
 from admit.rules.model import MatchResources, ResourceRule
 from admit.rules.names import free
 from admit.rules.upstream import GROUP
-from admit.rules.workloads import WORKLOADS
+from admit.rules.workloads import SPEC_AND_METADATA, WORKLOADS
 
 SEEN = frozenset(("object", "oldObject", "request"))
 """What a matchCondition of a webhook may mention, of what one of a policy may."""

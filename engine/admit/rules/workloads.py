@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,11 +67,15 @@ _DELETION = Call("orValue", (NULL,), optional("metadata", "deletionTimestamp"))
 NOT_BEING_DELETED = disjunction(NOT_UPDATED, Call("_==_", (_DELETION, NULL)))
 
 
-def _changed(*path: str) -> Expr:
-    return differ(optional(*path), optional(*path, root="oldObject"))
+SPEC = (("spec",),)
+SPEC_AND_METADATA = (*SPEC, ("metadata", "labels"), ("metadata", "annotations"))
+"""What of a Pod is judged: the fields of which one has to change for an update to be looked at."""
 
 
-POD_SPEC_CHANGED = disjunction(NOT_UPDATED, _changed("spec"))
-POD_CHANGED = disjunction(
-    NOT_UPDATED, _changed("spec"), _changed("metadata", "labels"), _changed("metadata", "annotations")
-)
+def changed(fields: Iterable[tuple[str, ...]], *otherwise: Expr) -> Expr:
+    """Whether there is no update, or one of the fields has changed by it."""
+    changes = (differ(optional(*path), optional(*path, root="oldObject")) for path in fields)
+    return disjunction(*otherwise, NOT_UPDATED, *changes)
+
+
+POD_SPEC_CHANGED, POD_CHANGED = changed(SPEC), changed(SPEC_AND_METADATA)
