@@ -12,6 +12,8 @@ from unittest.mock import patch
 import admit
 from admit.admission import Request, from_manifest
 from admit.engine import Engine, validating
+from admit.errors import EvaluationError
+from admit.plan.failure import Rule
 from admit.plan.run import Runner
 from admit.plan.sieve import Sifting
 
@@ -108,15 +110,15 @@ def manifest(case: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def in_full(engine: Engine, request: Request, binding: str | None) -> Iterator[None]:
-    """Nothing is taken as decided by the functions for whole routes and steps."""
+    """Nothing is taken as decided by the functions for whole routes, steps and loops."""
     engine.answer(request, binding=binding)
     kept = dict(engine._routes)
     engine._routes.update({key: replace(linked, settled=False, holds=lambda _: False) for key, linked in kept.items()})
     with (
         patch.object(Runner, "is_silent", lambda self, scope: False),
         patch.object(Runner, "is_idle", lambda self, scope: False),
-        patch.object(Sifting, "is_idle", lambda self, scope: False),
         patch.object(Sifting, "failing", lambda self, scope: None),
+        patch.object(Rule, "_picked", side_effect=EvaluationError("each by itself")),
     ):
         yield
     engine._routes.update(kept)

@@ -34,13 +34,8 @@ class Finding:
     @property
     def field(self) -> str:
         """The place as Kubernetes writes it: `spec.containers[0].ports[1]`; empty where there is none."""
-        parts = []
-        for token in tokens(self.pointer or ""):
-            if token.isdigit() or not _PLAIN.fullmatch(token):
-                parts.append(f"[{token}]")
-            else:
-                parts.append(f".{token}" if parts else token)
-        return "".join(parts)
+        parts = [f".{token}" if _PLAIN.fullmatch(token) else f"[{token}]" for token in tokens(self.pointer or "")]
+        return "".join(parts).removeprefix(".")
 
 
 class Findings(Sequence[Finding]):

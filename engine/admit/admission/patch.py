@@ -34,7 +34,7 @@ def escape(token: str) -> str:
 
 
 def pointer(tokens: Iterable[str | int]) -> str:
-    return "".join("/" + escape(str(token)) for token in tokens)
+    return "".join([f"/{token}" if isinstance(token, int) else "/" + escape(token) for token in tokens])
 
 
 def tokens(pointer: str) -> list[str]:
@@ -43,7 +43,8 @@ def tokens(pointer: str) -> list[str]:
         return []
     if pointer[0] != "/":
         raise EvaluationError(f"JSON patch: a path must start with '/', not {pointer!r}")
-    return [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
+    found = pointer[1:].split("/")
+    return [token.replace("~1", "/").replace("~0", "~") for token in found] if "~" in pointer else found
 
 
 def same(a: Any, b: Any, numeric: bool = False) -> bool:

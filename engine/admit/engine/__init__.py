@@ -23,25 +23,25 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from admit.admission import Decision, Request, from_manifest, from_raw, read
 from admit.admission.kinds import Kind, defined
-from admit.cel.env import AUTHORIZER, NEWEST, admission, parse_version
+from admit.cel.env import AUTHORIZER, admission, parse_version
 from admit.cel.library.authorization import Authorize, Authorizer, request_resource
 from admit.cel.values import Value
 from admit.engine import kubewarden
 from admit.engine.authorizer import once, unavailable, user
 from admit.engine.case import Case
 from admit.engine.controller import Controller
-from admit.engine.own import Own
+from admit.engine.own import Own, ProfileMessage
 from admit.errors import RequestError, UsageError
 from admit.kubernetes.equivalents import Equivalents, equivalents
 from admit.kubernetes.schemas import Schemas
 from admit.plan.build import build
 from admit.plan.composed import Composed
 from admit.plan.ir import Group, Plan
-from admit.plan.link import Expression, Judge, judges
+from admit.plan.link import Judge, judges
 from admit.plan.match import Route, may_match
 from admit.plan.params import CRD, ByKind, by_kind
 from admit.plan.run import Runner
-from admit.plan.sieve import Sifting
+from admit.plan.sieve import MUTABLE, Sifting
 from admit.rules import model
 from admit.rules.lower import Bound
 from admit.rules.names import free
@@ -197,16 +197,19 @@ class Engine:
             (told,) = linked.sifting.telling
             return kubewarden.answer(case, told.group, told.runners, linked.bare)
         written = mutating and case.request.object is not None and bool(linked.writing)
-        if written and linked.settled and linked.sifting.is_idle(case.scope):
+        failing = linked.sifting.failing(case.scope) if linked.sifting.denying else None
+        if failing is not None and linked.settled and not failing & MUTABLE:
             written = False
         if written:
             _mutate(case, linked)
+            failing = None
         if case.tally.denial is None:
             if linked.controller is not None:
                 case.tally.take(linked.controller.answer(case.current, case.deadline))
             asked = linked.settled and not written  # and it said no, or we were not here
             silent = not asked and linked.holds(case.scope)
-            failing = None if silent else linked.sifting.failing(case.scope)
+            if failing is None and not silent:
+                failing = linked.sifting.failing(case.scope)
             for sifted in linked.sifting.telling:
                 group, runners = sifted.group, sifted.runners
                 if silent and group.settled:
@@ -327,7 +330,7 @@ class _Linked:
 
     plan: Plan
     writing: tuple[tuple[Group, tuple[Runner, ...]], ...]  # what has mutations in force
-    messages: Mapping[str, Expression]  # of the bindings of profiles that have one
+    messages: Mapping[str, ProfileMessage]  # of the bindings of profiles that have one
     holds: Judge
     quiet: Judge
     sifting: Sifting
@@ -337,7 +340,7 @@ class _Linked:
     hosted: bool
     bare: bool
 
-    def message(self, group: Group) -> Expression | None:
+    def message(self, group: Group) -> ProfileMessage | None:
         """What makes one message of the findings of a profile's members, if it has one."""
         return self.messages.get(group.bound.binding.name)
 
@@ -366,9 +369,8 @@ class _Linked:
             (group, tuple(r for r in its if r.tells or hosted or group.bound.binding.tries)) for group, its in runners
         )
         holds, quiet = judges(plan, within)
-        newest = admission(f"1.{NEWEST}")  # whose functions messages have
         messages = {
-            group.bound.binding.name: Expression(group.bound.message, newest, {}, ("settings", "findings"))
+            group.bound.binding.name: ProfileMessage(group.bound.message, group.bound.settings)
             for group in plan.groups
             if group.bound.message is not None
         }

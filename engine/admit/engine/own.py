@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from admit.admission import Finding, Findings
+from admit.cel.ast import Expr
+from admit.cel.env import NEWEST, admission
 from admit.engine.case import Case
 from admit.engine.tally import strongest
 from admit.errors import EvaluationError
@@ -15,18 +17,44 @@ from admit.plan.failure import Failure, Rule, failed_text
 from admit.plan.ir import Group
 from admit.plan.link import Expression
 from admit.plan.params import params_of
+from admit.plan.reads import Reads, reads
 from admit.plan.run import Runner
 from admit.rules.model import Binding
 
 
+class ProfileMessage:
+    """What makes one message of the findings of a profile's members."""
+
+    def __init__(self, message: Expr, settings: Mapping[str, Any]) -> None:
+        newest = admission(f"1.{NEWEST}")  # whose functions messages have
+        self._expression = Expression(message, newest, {}, ("settings", "findings"))
+        self._settings = settings
+        read = reads([message], {}, "findings")
+        element = Reads(whole=True) if read.whole else read.element()
+        self._fields = [name for name in TOLD if element.whole or name in element.fields]
+
+    def text(self, findings: Iterable[Finding], scope: Scope) -> str:
+        """Empty where there is none."""
+        told = [{name: getattr(finding, name) or "" for name in self._fields} for finding in findings]
+        try:
+            text = self._expression({**scope, "settings": self._settings, "findings": told})
+        except EvaluationError:
+            return ""
+        return text.strip() if isinstance(text, str) else ""
+
+
+TOLD = ("policy", "rule", "message", "field", "pointer")
+"""What a profile's message may ask of a finding."""
+
+
 @dataclass(slots=True)
 class Own:
-    """`message`: of a profile, what makes one message of its members' findings; `failed`: the reason of what errs."""
+    """`message`: that of a profile, about its members' findings; `failed`: the reason of what errs."""
 
     case: Case
     group: Group
     runners: Sequence[Runner]
-    message: Expression | None = None
+    message: ProfileMessage | None = None
     failed: str = "Invalid"
 
     def mutate(self) -> None:
@@ -58,18 +86,25 @@ class Own:
 
     def tell(self, failing: Iterable[tuple[Runner, Rule]]) -> None:
         """Instead of `validate`, where it is known which rules fail, and that there is nothing else to be said."""
-        scope = self.case.scope
-        self._say([(runner, Failure(rule, scope)) for runner, rule in failing if rule.judges(scope)])
+        scope, tally, binding = self.case.scope, self.case.tally, self.group.bound.binding
+        failures = ((runner, Failure(rule, scope)) for runner, rule in failing if rule.judges(scope))
+        if tally.denial is not None and binding.validation_actions == ("Deny",):  # whose findings alone matter now
+            tally.findings += _found(binding, failures)
+        else:
+            self._say([*failures])
 
     def _say(self, failures: Sequence[tuple[Runner, Failure]]) -> None:
         if not failures:
             return
-        findings = Findings()
-        for runner, failure in failures:
-            findings += _found(self.group.bound.binding, runner, failure)
-        first = failures[0][1]
+        findings, first = Findings(_found(self.group.bound.binding, failures)), failures[0][1]
         reason = first.validation.reason if first.error is None else self.failed
-        self._act(lambda: self._profile_text(findings) or first.text, reason, findings)
+        self._act(lambda: self._of_profile(findings) or first.text, reason, findings)
+
+    def _of_profile(self, findings: Sequence[Finding]) -> str:
+        """The one message that a profile makes of its members' findings; of a denial only."""
+        if self.message is None or strongest(self.group.bound.binding) != "Deny":
+            return ""
+        return self.message.text(findings, self.case.scope)
 
     def _applicable(self, is_done: Callable[[Runner, Scope], bool]) -> Iterator[Runner]:
         """The runners that have something to do, whose policies match and whose conditions hold; where that errs,
@@ -99,20 +134,6 @@ class Own:
                 rule = runner.step.lowered.prefix + "paramRef"
                 self._refuse(runner, rule, f"failed to configure binding: {error}")
             return ()
-
-    def _profile_text(self, findings: Sequence[Finding]) -> str:
-        """The one message that a profile makes of its members' findings; of a denial only."""
-        if self.message is None or strongest(self.group.bound.binding) != "Deny":
-            return ""
-        told = [
-            {"policy": f.policy, "rule": f.rule, "message": f.message, "field": f.field, "pointer": f.pointer or ""}
-            for f in findings
-        ]
-        try:
-            text = self.message({**self.case.scope, "settings": self.group.bound.settings, "findings": told})
-        except EvaluationError:
-            return ""
-        return text.strip() if isinstance(text, str) else ""
 
     def _failed(self, runner: Runner, rule: str, error: EvaluationError) -> None:
         """What could not be evaluated is a failing validation, or nothing, as failurePolicy says."""
@@ -145,9 +166,10 @@ class Own:
             tally.audit(said, binding)
 
 
-def _found(binding: Binding, runner: Runner, failure: Failure) -> Iterator[Finding]:
+def _found(binding: Binding, failures: Iterable[tuple[Runner, Failure]]) -> Iterator[Finding]:
     """INVARIANT: it holds on to nothing that holds on to it, since it may be left unasked."""
-    policy, action = runner.step.lowered.policy.name, strongest(binding)
-    validation = failure.validation
-    for message, pointer in failure.findings:
-        yield Finding(policy, binding.name, validation.name, message, pointer, action, validation.severity)
+    action = strongest(binding)
+    for runner, failure in failures:
+        policy, validation = runner.step.lowered.policy.name, failure.validation
+        for message, pointer in failure.findings:
+            yield Finding(policy, binding.name, validation.name, message, pointer, action, validation.severity)

@@ -102,7 +102,7 @@ class Expressions:
             if place is None or type(items) is not list:
                 continue
             for index, item in enumerate(items):
-                if all(self.value(condition, {**scope, name: item}) is True for name, condition in elements.kept):
+                if not elements.kept or self._is_kept(elements, item, scope):
                     found.append((*place, index))
         return found if len(found) == count else [None] * count
 
@@ -112,6 +112,9 @@ class Expressions:
         if start is None:
             return None
         return (*start, *[s if isinstance(s, str) else _token(self.value(s, scope)) for s in path.segments])
+
+    def _is_kept(self, elements: Elements, item: Any, scope: Scope) -> bool:
+        return all(self.value(condition, {**scope, name: item}) is True for name, condition in elements.kept)
 
     @cached_property
     def _most_of_variables(self) -> int:

@@ -19,10 +19,12 @@ from admit.cel.types import BOOL
 from admit.errors import EvaluationError
 from admit.plan.failure import Rule
 from admit.plan.ir import OBJECTS, Group, Plan
-from admit.plan.link import Judge
 from admit.plan.run import Runner
 from admit.plan.share import conjunction
 from admit.rules.terms import FALSE
+
+MUTABLE = 1
+"""The bit that says that a mutation may change something."""
 
 MARK = "@mark"  # no function of CEL
 FAILED = "failed"
@@ -52,36 +54,32 @@ class Sifting:
     """What need not be gone through on a route where something is to be said or written.
 
     It is compiled when it is asked a second time: one denial is not worth it. `plain`: conditions are of OBJECTS alone.
-    `denying`: it has found something the last time, and may be asked first.
+    `denying`: it has found a rule that fails the last time, and may be asked first.
     """
 
     def __init__(
         self, plan: Plan, telling: Iterable[tuple[Group, Sequence[Runner]]], within: Declarations, plain: bool
     ) -> None:
-        self._conditions: list[Expr] = []
+        knows_idle = plain and all(map(_is_sure, plan.groups))
+        self._conditions: list[Expr] = [conjunction(plan.idle) if knows_idle else FALSE]
         self.telling = [self._sifted(group, runners, plain and _is_sure(group)) for group, runners in telling]
         self._definitions = {
             name: expr for group in plan.groups for step in group.steps for name, expr in step.definitions.items()
         }
-        self._idle_conditions = plan.idle if plain and all(map(_is_sure, plan.groups)) else ()
         self._within = within
         self._asked = False
         self.denying = False
 
-    def is_idle(self, scope: Mapping[str, Any]) -> bool:
-        """Whether no mutation changes anything. False is no answer."""
-        return self._asked and bool(self._idle_conditions) and self._idle(scope)
-
     def failing(self, scope: Mapping[str, Any]) -> int | None:
-        """The bits of the rules that fail; None where that cannot be said."""
+        """The bits of the rules that fail, and MUTABLE; None where that cannot be said."""
         asked, self._asked = self._asked, True
-        if not asked or not self._conditions:
+        if not asked or len(self._conditions) == 1:
             return None
         try:
             bits = self._failing(scope["object"], scope["oldObject"])
         except EvaluationError:
             bits = None
-        self.denying = bool(bits)
+        self.denying = bits is not None and bits > MUTABLE
         return bits
 
     def _sifted(self, group: Group, runners: Sequence[Runner], sure: bool) -> Sifted:
@@ -93,10 +91,6 @@ class Sifting:
                 rules[1 << len(self._conditions)] = runner, rule
                 self._conditions.append(condition)
         return Sifted(group, runners, rules, sum(rules))
-
-    @cached_property
-    def _idle(self) -> Judge:
-        return Judge(self._idle_conditions, self._definitions, self._within, "idle")
 
     @cached_property
     def _failing(self) -> Sieve:
