@@ -22,7 +22,7 @@ from admit.cel.ast import (
     rebuild,
 )
 from admit.cel.parse import parse
-from admit.cel.types import INT
+from admit.cel.types import DYN, INT, STRING, list_of, map_of, optional_of
 from admit.cel.unparse import layout, unparse
 from admit.cel.values import NONE, Duration, Map, Optional, Timestamp, Uint
 
@@ -91,6 +91,8 @@ CONSTANTS = [
     (Duration(-3_723_500_000_001), "duration('-3723.500000001s')"),
     (Timestamp(0), "timestamp('1970-01-01T00:00:00Z')"),
     (INT, "int"),
+    (list_of(DYN), "list"),
+    (optional_of(map_of(STRING, INT)), "optional_type"),
     (math.inf, "double('inf')"),
 ]
 

@@ -277,7 +277,7 @@ def _value(value: Value) -> str:
         case Timestamp():
             return f"timestamp('{value}')"
         case Type():
-            return str(value)
+            return value.name  # a type is named without its parameters
         case Struct(TYPE=type_, fields=fields):
             return f"{type_}{{{', '.join(f'{_field(name)}: {_value(item)}' for name, item in fields.items())}}}"
         case _ if type(value).__name__ == "NamedFormat":
