@@ -73,8 +73,14 @@ PROBLEMS: list[tuple[str, Any, list[str]]] = [
     ("{type: integer}", True, ['v: Invalid value: "boolean": v in body must be of type integer: "boolean"']),
     ("{type: integer}", 1.5, ['v: Invalid value: "number": v in body must be of type integer: "number"']),
     ("{type: number}", 1, []),
-    ("{type: string}", None, ['v: Invalid value: "null": v in body must be of type string: "null"']),
+    ("{type: string}", None, []),
     ("{type: string, nullable: true}", None, []),
+    ("{type: object, required: [a], properties: {a: {type: string}}}", {"a": None}, ["v.a: Required value"]),
+    (
+        "{type: array, items: {type: string}}",
+        [None],
+        ['v[0]: Invalid value: "null": v[0] in body must be of type string: "null"'],
+    ),
     ("{type: string, enum: [a, b]}", "c", ['v: Unsupported value: "c": supported values: "a", "b"']),
     ("{type: integer, enum: [1]}", 1, []),
     ("{type: integer, minimum: 0}", -1, ["v: Invalid value: -1: v in body should be greater than or equal to 0"]),
@@ -194,7 +200,8 @@ PORTS = schema_of("""
             name: {type: string}
       host: {type: string, default: x}
       maybe: {type: string, default: x, nullable: true}
-      nested: {type: object, properties: {a: {type: integer, default: 5}}}
+      nested: {type: object, properties: {a: {type: integer, default: 5}, b: {type: integer}}}
+      rest: {type: object, additionalProperties: {type: integer}}
     x-kubernetes-validations:
     - rule: self.host != 'y'
       message: the host cannot be y
@@ -205,6 +212,11 @@ DEFAULTED: list[tuple[Any, dict[str, Any]]] = [
     ("", {"ports": [{"min": 1}], "host": "x", "maybe": "x"}),
     ({}, {"ports": [{"min": 1}], "host": "x", "maybe": "x"}),
     ({"host": None, "maybe": None}, {"host": "x", "maybe": None, "ports": [{"min": 1}]}),
+    (
+        {"nested": {"b": None}, "rest": {"a": None, "b": 1}},
+        {"nested": {"a": 5}, "rest": {"b": 1}, "ports": [{"min": 1}], "host": "x", "maybe": "x"},
+    ),
+    ({"nested": None}, {"ports": [{"min": 1}], "host": "x", "maybe": "x"}),
     (
         {"ports": [{"min": 2}, {}], "nested": {}},
         {"ports": [{"min": 2}, {"min": 1}], "nested": {"a": 5}} | {"host": "x", "maybe": "x"},

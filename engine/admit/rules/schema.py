@@ -72,20 +72,25 @@ def validate(schema: Schema, value: Any) -> list[Problem]:
 
 
 def with_defaults(schema: Schema, value: Any) -> Any:
-    """Any value with the schema's defaults."""
+    """Any value with the schema's defaults, and without nulls in maps where the schema has none."""
     if isinstance(value, list) and schema.items is not None:
         return [with_defaults(schema.items, item) for item in value]
     if type(value) is float and schema.keywords.get("format") == "quantity":
         return repr(value)  # as Kubernetes reads a quantity that is a number
     if not isinstance(value, dict):
         return value
-    whole = dict(value)
+    whole = {name: item for name, item in value.items() if not _is_pruned(schema, name, item)}
     for name, inner in schema.properties.items():
-        missing = name not in whole or (whole[name] is None and not inner.keywords.get("nullable"))
-        if missing and "default" in inner.keywords:
+        if name not in whole and "default" in inner.keywords:
             whole[name] = inner.keywords["default"]
     inside = {name: schema.properties.get(name, schema.values) for name in whole}
     return {name: item if (of := inside[name]) is None else with_defaults(of, item) for name, item in whole.items()}
+
+
+def _is_pruned(schema: Schema, name: str, item: Any) -> bool:
+    """Whether it is a null that counts as absent, as in a custom resource."""
+    inner = schema.properties.get(name, schema.values)
+    return item is None and inner is not None and not inner.keywords.get("nullable")
 
 
 def unknown(schema: Schema | None, value: Mapping[str, Any]) -> list[Problem]:
