@@ -16,7 +16,7 @@ from admit.cel.parse import RESERVED
 from admit.cel.types import BOOL
 from admit.errors import CompileError, Fault, UsageError
 from admit.importers import cel_policy
-from admit.importers.modules import BAD_REQUEST, bundled
+from admit.importers.modules import BAD_REQUEST, STRICT, bundled
 from admit.rules import fields, model
 from admit.rules.load import content
 from admit.rules.lower import Bound, Lowered, lower
@@ -332,7 +332,7 @@ class _Reader:
                 return None
             made.append(own)
             policy, settings = replace(policy, name=own.policy.name), {}
-        return model.Member(name, policy, settings, at, span=span)
+        return model.Member(name, policy, settings, at, policy.name.rpartition("/")[2] in STRICT, span=span)
 
     def _check_seconds(self, value: Any, place: tuple[str | int, ...]) -> None:
         if value is not None and (type(value) is not int or not 1 <= value <= 30):

@@ -16,6 +16,9 @@ CEL_POLICY = "cel-policy"
 BAD_REQUEST = frozenset({CEL_POLICY, "container-resources", "hostpaths-psp"})
 """The modules whose rejections have the code 400; those of the others have none."""
 
+STRICT = frozenset({"probes", "psa-label-enforcer", "selinux-psp"})
+"""The modules that refuse settings which they do not know; the others pass over them."""
+
 RENAMED = {"pod-runtime": "pod-runtime-class"}
 
 _CLUSTER = "it looks at other objects of the cluster"

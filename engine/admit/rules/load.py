@@ -209,7 +209,7 @@ class _Contents:
         found = []
         for each in terms.members:
             policy, settings = self._find(each.policy), each.settings
-            for problem in () if policy is None else unknown(policy.settings, settings):
+            for problem in () if policy is None or each.strict else unknown(policy.settings, settings):
                 span = document.span((*each.place, *problem.path), key=True)
                 self.faults.append(Fault(f"{problem}; it is passed over, as by Kubewarden", span, warning=True))
                 settings = without(settings, problem.path)

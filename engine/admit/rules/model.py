@@ -261,12 +261,13 @@ class RuleException(Written):
 @dataclass(frozen=True, slots=True)
 class Member(Written):
     """A policy of a Kubewarden document, in a group with the name that the expression has for it; `place`: where in
-    the document its settings are."""
+    the document its settings are; `strict`: they may be no other than those that there are."""
 
     name: str
     policy: Reference
     settings: Mapping[str, Any]
     place: tuple[str | int, ...]
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
