@@ -87,8 +87,10 @@ class Rule:
     @cached_property
     def _constant(self) -> str:
         """The message that is the same for every object; empty for any other."""
-        messages = self.validation.messages
-        return self._message({}, []) if messages and isinstance(messages[0], Literal) else ""
+        match self.validation.messages:
+            case (Literal(value=text), *_):
+                return _shown(text)
+        return ""
 
     def _failing(self, scope: Scope, failed: list[EvaluationError]) -> list[tuple[Scope, Places]]:
         """The combinations that do not pass; what fails on the way is added to `failed`."""
@@ -127,19 +129,15 @@ class Rule:
                 yield within, there
 
     def _message(self, scope: Scope, failed: list[EvaluationError]) -> str:
-        """The message of one combination; what fails on the way to none is added to `failed`.
-
-        As in the API server, a text is passed over that has several lines or more than 5 KiB.
-        """
+        """The message of one combination; what fails on the way to none is added to `failed`."""
         errors: list[EvaluationError] = []
         for message in self.validation.messages:
             try:
-                text = self._expressions.text(message, scope)
+                text = _shown(self._expressions.text(message, scope))
             except EvaluationError as error:
                 errors.append(error)
                 continue
-            text = text.strip() if isinstance(text, str) else ""
-            if text and "\n" not in text and _fits(text):
+            if text:
                 return text
         failed += errors
         return self.unsaid
@@ -197,6 +195,12 @@ def _told(loops: Sequence[Loop], element: Expr) -> Expr:
     loop, *rest = loops
     pair = ListExpr((Ident(loop.variable, type=DYN), _told(rest, element)), type=DYN)
     return Comprehension("map", loop.list, loop.variable, None, pair, span=element.span, type=DYN)
+
+
+def _shown(message: Any) -> str:
+    """What is shown of a message: as in the API server, nothing of one that has several lines or more than 5 KiB."""
+    text = message.strip() if isinstance(message, str) else ""
+    return text if "\n" not in text and _fits(text) else ""
 
 
 def _fits(text: str) -> bool:
