@@ -31,7 +31,8 @@ class ProfileMessage:
         self._settings = settings
         read = reads([message], {}, "findings")
         element = Reads(whole=True) if read.whole else read.element()
-        self._fields = [name for name in TOLD if element.whole or name in element.fields]
+        whole = element.whole or element.items is not None  # its keys are looped over, or counted
+        self._fields = [name for name in TOLD if whole or name in element.fields]
 
     def text(self, findings: Iterable[Finding], scope: Scope) -> str:
         """Empty where there is none."""
