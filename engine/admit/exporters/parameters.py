@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,9 +12,9 @@ from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, OptMap, Sel
 from admit.cel.types import DYN
 from admit.exporters.documents import object_name
 from admit.exporters.model import Parameters
-from admit.exporters.parts import mapped
 from admit.exporters.text import Unwritable
 from admit.rules import model
+from admit.rules.change import Change
 from admit.rules.lower import Bound, Lowered
 from admit.rules.names import free
 from admit.rules.schema import Schema
@@ -48,7 +48,7 @@ def parametrised(
         documents = [_config_map(name, namespace, lowered.settings, schema)]
         ref = model.ParamRef(name, namespace)
     binding = replace(bound.binding, param_ref=ref)
-    changed = _changed(lowered, read)
+    changed = Change(read).everything(lowered)
     changed = replace(changed, binding=binding, policy=replace(lowered.policy, param_kind=kind))
     return replace(bound, binding=binding, members=(changed,)), documents
 
@@ -60,21 +60,8 @@ def _mentions_settings(lowered: Lowered) -> bool:
         found.append(node)
         return node
 
-    _changed(lowered, look)
+    Change(look).everything(lowered)
     return any("settings" in free(node) for node in found)
-
-
-def _changed(lowered: Lowered, change: Callable[[Expr], Expr]) -> Lowered:
-    """With each of its expressions changed."""
-    return replace(
-        lowered,
-        match_conditions=tuple(replace(c, expression=change(c.expression)) for c in lowered.match_conditions),
-        variables=tuple(replace(v, expression=change(v.expression)) for v in lowered.variables),
-        validations=tuple(mapped(rule, change) for rule in lowered.validations),
-        audit_annotations=tuple(
-            replace(a, value_expression=change(a.value_expression)) for a in lowered.audit_annotations
-        ),
-    )
 
 
 # A kind of its own

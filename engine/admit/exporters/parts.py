@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any
 
 from admit.cel.ast import Expr, Ident, Literal, Select, children, rebuild
 from admit.cel.env import NEWEST, Declarations, admission
 from admit.exporters.constants import inlined, is_short
 from admit.exporters.documents import plain
 from admit.exporters.subject import Subject, rules_of
-from admit.rules.lower import Loop, Lowered, Mutation, Patch, Validation
+from admit.rules.change import Change
+from admit.rules.lower import Lowered, Mutation, Validation
 from admit.rules.model import Policy
 from admit.rules.names import substitute
-from admit.rules.paths import Elements, Path, Segment
+from admit.rules.paths import Segment
 from admit.rules.restate import reads_metadata
 from admit.rules.terms import TRUE
 from admit.rules.workloads import NOT_BEING_DELETED
@@ -63,8 +64,9 @@ def part_of(lowered: Lowered, today: str, kubernetes: str) -> Part:
             constants[each.name] = value
         if not isinstance(value, Literal) or not is_short(value):
             variables[each.name] = value
+    fold = Folding(folded)
     validations = (
-        replace(mapped(rule, folded), messages=tuple(folded(message, newest) for message in rule.messages))
+        replace(fold.validation(rule), messages=tuple(folded(message, newest) for message in rule.messages))
         for rule in lowered.validations
     )
     return Part(
@@ -77,7 +79,7 @@ def part_of(lowered: Lowered, today: str, kubernetes: str) -> Part:
         tuple(rule for rule in validations if rule.verdict != TRUE),
         frozenset(rule.name for rule in lowered.validations if reads_metadata(rule, lowered)),
         tuple((each.key, folded(each.value_expression)) for each in lowered.audit_annotations),
-        tuple(changed(each, folded) for each in lowered.mutations),
+        tuple(map(fold.mutation, lowered.mutations)),
     )
 
 
@@ -96,47 +98,11 @@ def conditions_of(
     yield from own
 
 
-def mapped(rule: Validation, change: Callable[[Expr], Expr]) -> Validation:
-    """The validation with each of its expressions changed."""
-    return replace(
-        rule,
-        verdict=change(rule.verdict),
-        loops=tuple(replace(loop, list=change(loop.list)) for loop in rule.loops),
-        element=change(rule.element),
-        excepted=rule.excepted and change(rule.excepted),
-        messages=tuple(map(change, rule.messages)),
-        summary=rule.summary and change(rule.summary),
-    )
-
-
-def changed(mutation: Mutation, change: Callable[[Expr], Expr]) -> Mutation:
-    """The mutation with each of its expressions changed."""
-    conditions = tuple(map(change, mutation.conditions))
-    if isinstance(mutation, Patch):
-        return replace(mutation, conditions=conditions, expression=change(mutation.expression))
-
-    def placed(path: Path) -> Path:
-        segments = (each if isinstance(each, str) else change(each) for each in path.segments)
-        return Path(path.root, tuple(str(s.value) if _is_key(s) else s for s in segments))
-
-    def looped(loop: Loop) -> Loop:
-        elements = loop.elements
-        if elements is not None:
-            kept = tuple((variable, change(condition)) for variable, condition in elements.kept)
-            elements = Elements(tuple(map(placed, elements.lists)), kept)
-        return Loop(loop.variable, change(loop.list), elements)
-
-    return replace(
-        mutation,
-        loops=tuple(map(looped, mutation.loops)),
-        conditions=conditions,
-        paths=tuple(map(placed, mutation.paths)),
-        value=change(mutation.value),
-    )
-
-
-def _is_key(segment: Segment) -> TypeGuard[Literal]:
-    return isinstance(segment, Literal) and segment.kind == "string"
+class Folding(Change):
+    def segment(self, segment: Segment) -> Segment:
+        """A computed key that turns out to be constant is a field."""
+        folded = super().segment(segment)
+        return str(folded.value) if isinstance(folded, Literal) and folded.kind == "string" else folded
 
 
 def mentioned(node: Expr) -> frozenset[str]:

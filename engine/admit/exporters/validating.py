@@ -26,9 +26,10 @@ from admit.cel.parse import RESERVED
 from admit.cel.unparse import unparse
 from admit.exporters.documents import plain
 from admit.exporters.model import Note, Refusal
-from admit.exporters.parts import Part, conditions_of, mapped, reachable, renamed
+from admit.exporters.parts import Part, conditions_of, reachable, renamed
 from admit.exporters.subject import Subject, variable
 from admit.exporters.text import Unwritable, Writer
+from admit.rules.change import Change
 from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
 from admit.rules.plain import LONGEST, found, is_said_once, joined
@@ -145,7 +146,7 @@ class Body:
         """The validations of a binding; with a message of its profile they are one, which an API server evaluates once,
         or all have that message, if their reasons differ."""
         judged = [
-            (part, self._guarded(mapped(rule, partial(self._placed, names=names[id(part)])), part))
+            (part, self._guarded(Change(partial(self._placed, names=names[id(part)])).validation(rule), part))
             for part in profile.parts
             for rule in part.validations
         ]

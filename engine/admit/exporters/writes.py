@@ -10,7 +10,7 @@ from admit.cel.ast import Call, Expr, ListExpr, Literal, Message, children
 from admit.cel.env import Declarations
 from admit.cel.fold import fold, literal
 from admit.cel.values import Optional
-from admit.exporters.parts import changed
+from admit.exporters.parts import Folding
 from admit.exporters.text import Unwritable
 from admit.rules.lower import Loop, Mutation, Patch, Write
 from admit.rules.model import PatchKind
@@ -115,7 +115,7 @@ def _constants(loop: Loop) -> list[Any] | None:
 
 def _with(write: Write, name: str, value: Any, within: Declarations) -> Write:
     by = {name: literal(value, UNKNOWN)}
-    unrolled = changed(write, lambda node: fold(substitute(node, by), within))
+    unrolled = Folding(lambda node: fold(substitute(node, by), within)).mutation(write)
     assert isinstance(unrolled, Write)
     return unrolled
 

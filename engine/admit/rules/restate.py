@@ -10,10 +10,11 @@ from admit.cel.ast import Call, Comprehension, Expr, Ident, ListExpr, Literal, S
 from admit.cel.check import check
 from admit.cel.env import Declarations, admission
 from admit.cel.types import BOOL, DYN
+from admit.rules.change import Change
 from admit.rules.lower import Loop, Lowered, Mutation, Patch, Validation, Write
 from admit.rules.model import MatchCondition
 from admit.rules.names import substitute
-from admit.rules.paths import Elements, Path, Segment
+from admit.rules.paths import Path, Segment
 from admit.rules.terms import present_or
 from admit.rules.workloads import CREATED, POD_CHANGED, POD_SPEC_CHANGED, Workload
 
@@ -26,92 +27,55 @@ def restate(lowered: Lowered, workload: Workload, roots: Mapping[str, Expr] | No
 
     `roots`: what stands for `pod`, `podMetadata` and `containers` in values; left out: what they are in the object.
     """
-    to = _To(workload, roots)
-    mutations = (to.mutation(mutation) for mutation in lowered.mutations)
+    to = _To(lowered, workload, roots)
+    restated = to.everything(lowered)
+    applies = MatchCondition("admit.dev/has-pod-spec", _checked(workload.applies))
     return replace(
-        lowered,
+        restated,
         workload=workload,
-        match_conditions=(
-            MatchCondition("admit.dev/has-pod-spec", _checked(workload.applies)),
-            *(replace(c, expression=to.expr(c.expression)) for c in lowered.match_conditions),
-        ),
-        variables=tuple(replace(v, expression=to.expr(v.expression)) for v in lowered.variables),
-        validations=tuple(to.validation(v, lowered) for v in lowered.validations),
-        mutations=tuple(mutation for mutation in mutations if mutation is not None),
-        audit_annotations=tuple(
-            replace(a, value_expression=to.expr(a.value_expression)) for a in lowered.audit_annotations
-        ),
+        match_conditions=(applies, *restated.match_conditions),
+        mutations=tuple(m for each in restated.mutations if (m := to.happening(each)) is not None),
     )
 
 
-class _To:
+class _To(Change):
     """What belongs to a lowered policy, restated for one kind."""
 
-    def __init__(self, workload: Workload, roots: Mapping[str, Expr] | None) -> None:
+    def __init__(self, lowered: Lowered, workload: Workload, roots: Mapping[str, Expr] | None) -> None:
+        self._lowered = lowered
         self.workload = workload
         self.roots = roots or {name: _checked(node) for name, node in workload.roots.items()}
-
-    def expr(self, node: Expr) -> Expr:
-        return substitute(node, self.roots)
+        super().__init__(lambda node: substitute(node, self.roots))
 
     def path(self, path: Path) -> Path:
-        segments = tuple(s if isinstance(s, str) else self.expr(s) for s in path.segments)
+        path = super().path(path)
         match path.root:
             case "pod":
-                return Path("object", (*self.workload.spec, *segments))
+                return Path("object", (*self.workload.spec, *path.segments))
             case "podMetadata":
-                return Path("object", (*self.workload.metadata, *segments))
-            case root:
-                return Path(root, segments)
+                return Path("object", (*self.workload.metadata, *path.segments))
+            case _:
+                return path
 
-    def loop(self, loop: Loop) -> Loop:
-        elements = loop.elements
-        if elements is not None:
-            elements = Elements(tuple(map(self.path, elements.lists)), tuple(map(self.filter, elements.kept)))
-        return Loop(loop.variable, self.expr(loop.list), elements)
-
-    def filter(self, kept: tuple[str, Expr]) -> tuple[str, Expr]:
-        restated = self.expr(Comprehension("filter", ListExpr(()), *kept))
+    def kept(self, variable: str, condition: Expr) -> tuple[str, Expr]:
+        restated = self.expr(Comprehension("filter", ListExpr(()), variable, condition))
         assert isinstance(restated, Comprehension) and restated.condition is not None
         return restated.var, restated.condition
 
-    def validation(self, validation: Validation, lowered: Lowered) -> Validation:
+    def validation(self, rule: Validation) -> Validation:
         judged = None
         if self.workload.kind == "Pod":
-            judged = _checked(POD_CHANGED if reads_metadata(validation, lowered) else POD_SPEC_CHANGED)
-        return replace(
-            validation,
-            verdict=self.expr(validation.verdict),
-            loops=tuple(map(self.loop, validation.loops)),
-            element=self.expr(validation.element),
-            excepted=validation.excepted and self.expr(validation.excepted),
-            messages=tuple(map(self.expr, validation.messages)),
-            summary=validation.summary and self.expr(validation.summary),
-            value=validation.value and self.path(validation.value),
-            judged=judged,
-        )
+            judged = _checked(POD_CHANGED if reads_metadata(rule, self._lowered) else POD_SPEC_CHANGED)
+        return replace(super().validation(rule), judged=judged)
 
-    def mutation(self, mutation: Mutation) -> Mutation | None:
-        """None for one that cannot happen in this kind."""
-        conditions = tuple(map(self.expr, mutation.conditions))
+    def happening(self, mutation: Mutation) -> Mutation | None:
+        """A restated mutation, as far as it can happen in this kind."""
         immutable = IMMUTABLE.get(self.workload.kind)
-        if isinstance(mutation, Patch):  # what it writes is not known before
-            conditions = conditions if immutable is None else (_checked(CREATED), *conditions)
-            patch = replace(mutation, expression=self.expr(mutation.expression), conditions=conditions)
-            return None if self.workload.subresource else patch
-        write = replace(
-            mutation,
-            loops=tuple(map(self.loop, mutation.loops)),
-            conditions=conditions,
-            paths=tuple(map(self.path, mutation.paths)),
-            value=self.expr(mutation.value),
-        )
         if self.workload.subresource:
-            return _to_new_containers(write)
-        places = [place for path in write.paths for place in _places(path, write.loops)]
-        if immutable is not None and any(_overlap(place, immutable) for place in places):
-            return replace(write, conditions=(_checked(CREATED), *conditions))
-        return write
+            return _to_new_containers(mutation) if isinstance(mutation, Write) else None
+        if immutable is None or not _may_change(mutation, immutable):
+            return mutation
+        return replace(mutation, conditions=(_checked(CREATED), *mutation.conditions))
 
 
 @cache
@@ -150,6 +114,13 @@ def _places(path: Path, loops: tuple[Loop, ...]) -> list[tuple[Segment | None, .
     elements = next(loop.elements for loop in loops if loop.variable == path.root)
     lists = elements.lists if elements is not None else ()
     return [(*place, None, *path.segments) for each in lists for place in _places(each, loops)]
+
+
+def _may_change(mutation: Mutation, field: tuple[str, ...]) -> bool:
+    if isinstance(mutation, Patch):  # what it writes is not known before
+        return True
+    places = (place for path in mutation.paths for place in _places(path, mutation.loops))
+    return any(_overlap(place, field) for place in places)
 
 
 def _overlap(place: tuple[Segment | None, ...], field: tuple[str, ...]) -> bool:
