@@ -64,3 +64,44 @@ def test_the_scope_of_upstream(name: str) -> None:
             each.decide(after, before, "UPDATE", subresource="ephemeralcontainers") for each in (everywhere, upstream)
         ]
         assert [each.allowed for each in said] == [False, True]
+
+
+OF_NULLS: list[tuple[str, dict[str, Any], str, Any, str | None]] = [  # settings, kind, spec, and what is said of it
+    ("pod-ndots", {}, "v1/Pod", {"containers": [], "dnsConfig": {"options": None}}, None),
+    ("pod-ndots", {}, "v1/Pod", {"containers": [], "dnsConfig": {"options": [{}]}}, None),
+    (
+        "volumemounts",
+        {"operator": "notAllAreUsed", "volumeMountsNames": ["a"]},
+        "v1/Pod",
+        {"containers": [{"name": "a", "volumeMounts": None}]},
+        None,
+    ),
+    ("persistentvolumeclaim-storageclass", {"deniedStorageClasses": ["a"]}, "v1/PersistentVolumeClaim", None, None),
+    ("disallow-service-nodeport", {}, "v1/Service", None, None),
+    ("disallow-service-loadbalancer", {}, "v1/Service", None, None),
+    (
+        "ingress",
+        {"requireTLS": True, "allowPorts": [1]},
+        "networking.k8s.io/v1/Ingress",
+        {"rules": [{"host": "a", "http": {"paths": None}}], "tls": [{"hosts": None}]},
+        None,
+    ),
+    (
+        "ingress",
+        {"requireTLS": True, "denyPorts": [1]},
+        "networking.k8s.io/v1/Ingress",
+        {"rules": None, "tls": None},
+        "Not all hosts have TLS enabled",
+    ),
+]
+
+
+@pytest.mark.parametrize("name, settings, kind, spec, said", OF_NULLS)
+def test_nulls(name: str, settings: dict[str, Any], kind: str, spec: Any, said: str | None) -> None:
+    """A null, as a request has it that no API server has written, is what is not there."""
+    metadata = {"name": "it"}
+    bound = {"policyName": f"kubewarden/{name}", "settings": settings}
+    engine = admit.load([{"apiVersion": "admit.dev/v1", "kind": "PolicyBinding", "metadata": metadata, "spec": bound}])
+    version, _, kind = kind.rpartition("/")
+    decision = engine.decide({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})
+    assert (decision.allowed, decision.message) == (said is None, said or "")
