@@ -93,6 +93,32 @@ OF_NULLS: list[tuple[str, dict[str, Any], str, Any, str | None]] = [  # settings
         {"rules": None, "tls": None},
         "Not all hosts have TLS enabled",
     ),
+    (
+        "allow-privilege-escalation-psp",
+        {},
+        "v1/Pod",
+        {"containers": [{"name": "a", "securityContext": {"allowPrivilegeEscalation": None}}]},
+        None,
+    ),
+    ("flexvolume-drivers-psp", {}, "v1/Pod", {"volumes": [{"name": "v", "flexVolume": None}]}, None),
+    (
+        "flexvolume-drivers-psp",
+        {"allowedFlexVolumes": [{"driver": "d"}]},
+        "v1/Pod",
+        {"volumes": [{"name": "v", "flexVolume": {"driver": None}}]},
+        "Pod has at least one invalid flex volume driver",
+    ),
+    ("hostpaths-psp", {}, "v1/Pod", {"volumes": [{"name": "v", "hostPath": {"path": None}}]}, None),
+    (
+        "hostpaths-psp",
+        {"allowedHostPaths": [{"pathPrefix": "/", "readOnly": True}]},
+        "v1/Pod",
+        {
+            "volumes": [{"name": "v", "hostPath": {"path": "/var"}}],
+            "containers": [{"name": "a", "volumeMounts": [{"name": "v", "mountPath": "/v", "readOnly": None}]}],
+        },
+        "hostPath '/var' mounted as 'v' should be readOnly 'true'",
+    ),
 ]
 
 
