@@ -7,7 +7,6 @@ import hashlib
 import marshal
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -105,7 +104,9 @@ def _read_own(path: Path) -> bytes:
 
 def _write(path: Path, content: bytes) -> None:
     """Whole or not at all; readers may be at work."""
+    from tempfile import NamedTemporaryFile  # it takes long to import, and few have anything to write
+
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(content)
     Path(file.name).replace(path)

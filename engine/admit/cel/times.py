@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
-from zoneinfo import ZoneInfo
 
 from admit.cel.types import DURATION, TIMESTAMP, Type
 from admit.errors import EvaluationError
@@ -186,6 +185,8 @@ def _zone(name: str) -> tzinfo:
         return UTC
     if ".." in name or name[0] in "/\\":
         raise EvaluationError("time: invalid location name")
+    from zoneinfo import ZoneInfo  # it takes long to import, and few rules know of zones
+
     try:
         return ZoneInfo(name)
     except (LookupError, OSError, ValueError):
