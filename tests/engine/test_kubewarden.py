@@ -47,6 +47,20 @@ def test_a_group_is_what_its_expression_says(expression: tuple[str, str], allowi
     assert order == asked  # and no member more
 
 
+@given(EXPRESSIONS, st.sets(st.sampled_from("abc")), st.sets(st.sampled_from("abc")))
+def test_a_group_hangs_on_no_member_that_errs(
+    expression: tuple[str, str], allowing: set[str], erring: set[str]
+) -> None:
+    def allows(name: str) -> bool | None:
+        return None if name in erring else name in allowing
+
+    found = holds(parse(Source(expression[0])), allows)
+    for wrongly in ({*erring}, set(), {"a"}, {"b"}):  # whatever those had said
+        said = (allowing - erring) | (erring & wrongly)
+        members = {name: partial(said.__contains__, name) for name in "abc"}
+        assert found is None or found == eval(expression[1], members)
+
+
 POLICIES = {
     "protects": {"module": "pod-privileged"},
     "watches": {"module": "pod-privileged", "policyMode": "monitor"},

@@ -87,19 +87,24 @@ def judge(case: Case, group: Group, runners: Sequence[Runner]) -> None:
         tally.annotate(key, text)
 
 
-def holds(node: Expr, allows: Callable[[str], bool]) -> bool:
-    """The expression of a group, from left to right; what need not be asked is not."""
+def holds(node: Expr, allows: Callable[[str], bool | None]) -> bool | None:
+    """The expression of a group, from left to right; what need not be asked is not.
+
+    None where that hangs on a member that errs: the negation of what is not known is not known either.
+    """
     match node:
         case Call("_&&_", (left, right)):
-            return holds(left, allows) and holds(right, allows)
+            return holds(right, allows) if (known := holds(left, allows)) else known
         case Call("_||_", (left, right)):
-            return holds(left, allows) or holds(right, allows)
+            if (known := holds(left, allows)) is True:
+                return True
+            other = holds(right, allows)
+            return None if known is None and not other else other
         case Call("!_", (inner,)):
-            return not holds(inner, allows)
-        case Call("_==_", (left, right)):
-            return holds(left, allows) == holds(right, allows)
-        case Call("_!=_", (left, right)):
-            return holds(left, allows) != holds(right, allows)
+            return None if (known := holds(inner, allows)) is None else not known
+        case Call("_==_" | "_!=_" as function, (left, right)):
+            one, other = holds(left, allows), holds(right, allows)
+            return None if one is None or other is None else (one == other) is (function == "_==_")
         case Call(name, (), None):
             return allows(name)
         case Literal("bool", value):
@@ -119,14 +124,14 @@ def _verdict(case: Case, group: Group, runners: Sequence[Runner]) -> Verdict:
         return _alone(case, group, runners)
     rejected: dict[str, Verdict] = {}
 
-    def allows(name: str) -> bool:
+    def allows(name: str) -> bool | None:
         verdict = _alone(case, group, [each for each in runners if each.step.lowered.prefix == f"{name}/"])
         if verdict.denial is None and _has_mutated(case, verdict):
             finding = Finding(binding.policy.name, binding.name, f"{name}/mutations", NO_MUTATION_IN_GROUP)
             verdict = replace(verdict, denial=NO_MUTATION_IN_GROUP, findings=(finding,))
         if verdict.denial is not None:
             rejected[name] = verdict
-        return verdict.denial is None
+        return None if verdict.reason == "InternalError" else verdict.denial is None
 
     if holds(terms.expression, allows):
         return Verdict(case.scope["object"])
