@@ -169,6 +169,11 @@ def _rules() -> Field:
     rules = fields.match_resources().fields["resourceRules"].shape
     assert isinstance(rules, ListOf) and isinstance(rules.item, Record)
     known = {name: field for name, field in rules.item.fields.items() if name != "resourceNames"}
+    for name in ("operations", "apiGroups", "apiVersions", "resources"):  # as in a webhook: none empty, some twice
+        words = known[name].shape
+        assert isinstance(words, ListOf)
+        item = Text(".+", "a name, or *") if name in ("apiVersions", "resources") else words.item
+        known[name] = replace(known[name], shape=replace(words, item=item, unique=""))
     return Field(ListOf(replace(rules.item, fields=known), at_least=1), "What the policy is about.", required=True)
 
 
@@ -198,6 +203,7 @@ _SPECS = {
     ),
     "AdmissionPolicyGroup": Record("AdmissionPolicyGroupSpec", dict, {**_WEBHOOK, **_MEMBERS}),
 }
+_TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 _ENTRY = Record(
     "Entry",
     dict,
@@ -235,6 +241,9 @@ class _Reader:
 
     def resource(self, kind: str) -> Read:
         before = len(self.faults)
+        for key in self.document.value:
+            if key not in _TOP:
+                self.reader.fault(f"unknown field {key!r}{near(key, _TOP)}", (key,), key=True)
         name = self._named("name", None)
         namespace = "" if kind.startswith("Cluster") else self._named("namespace", "default")
         spec = self.reader.read(_SPECS[kind], self.document.value.get("spec"), ("spec",))
