@@ -100,6 +100,7 @@ OF_NULLS: list[tuple[str, dict[str, Any], str, Any, str | None]] = [  # settings
         {"containers": [{"name": "a", "securityContext": {"allowPrivilegeEscalation": None}}]},
         None,
     ),
+    ("apparmor-psp", {}, "apps/v1/Deployment", {"template": {"metadata": {"annotations": None}, "spec": {}}}, None),
     ("flexvolume-drivers-psp", {}, "v1/Pod", {"volumes": [{"name": "v", "flexVolume": None}]}, None),
     (
         "flexvolume-drivers-psp",
