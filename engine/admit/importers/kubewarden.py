@@ -43,6 +43,7 @@ KINDS = ("ClusterAdmissionPolicy", "AdmissionPolicy", "ClusterAdmissionPolicyGro
 OTHERS = ("PolicyServer",)
 """Kinds that are about an installation of Kubewarden: there is nothing in them for a rule set."""
 
+_NO_NAMES = RESERVED | {"true", "false", "null", "in"}
 JUNCTORS = ("_&&_", "_||_", "!_", "_==_", "_!=_")
 
 Read = Sequence[model.Policy | model.Binding]
@@ -133,9 +134,10 @@ def _cel_binding(document: Document, faults: list[Fault]) -> Read:
 
 def _is_policies_file(entries: dict[str, Any]) -> bool:
     """Whether it is a map of names and what is in force under them."""
-    if "apiVersion" in entries or "kind" in entries or not all(isinstance(each, dict) for each in entries.values()):
+    maps = [entry for entry in entries.values() if isinstance(entry, dict)]
+    if "apiVersion" in entries or "kind" in entries:
         return False
-    return any(key in entry for entry in entries.values() for key in ("module", "url", "expression"))
+    return any(key in entry for entry in maps for key in ("module", "url", "policies", "expression"))
 
 
 _SECONDS = Field(Data(), "Seconds.")
@@ -161,7 +163,7 @@ _NAMED_MODULE = {"module": Field(Text(), "The module.", required=True), **_MODUL
 _MEMBERS = {
     "policies": Field(MapOf(Record("Member", dict, _NAMED_MODULE)), "The members, by their names.", required=True),
     "expression": Field(Cel(), "Calls of the members, in !, && and ||.", required=True),
-    "message": Field(Text(), "The text of a rejection.", required=True),
+    "message": Field(Text("(?s).+", "a text"), "The text of a rejection.", required=True),
 }
 
 
@@ -263,11 +265,13 @@ class _Reader:
     def entry(self, name: str, value: Any) -> Iterator[model.Policy | model.Binding]:
         """What an entry of policies.yml puts in force."""
         place = (name,)
-        if "/" in name:
-            self.reader.fault(f"the name {name!r} must not have a '/'", place, key=True)
+        if not name or "/" in name:
+            said = f"the name {name!r} must not have a '/'" if name else "expected a name but found ''"
+            self.reader.fault(said, place, key=True)
             return
         before = len(self.faults)
-        spec = self.reader.read(_GROUP_ENTRY if "policies" in value or "expression" in value else _ENTRY, value, place)
+        is_group = isinstance(value, dict) and ("policies" in value or "expression" in value)
+        spec = self.reader.read(_GROUP_ENTRY if is_group else _ENTRY, value, place)
         if spec is INVALID or len(self.faults) > before:
             return
         renamed = {"policy_mode": "mode", "allowed_to_mutate": "mutating", "url": "module"}
@@ -352,7 +356,7 @@ class _Reader:
             self.reader.fault("expected at least one policy", (*place, "policies"), key=True)
         for name in members:
             here = (*place, "policies", name)
-            if self.reader.read(Text(IDENTIFIER, "an identifier"), name, here) is not INVALID and name in RESERVED:
+            if self.reader.read(Text(IDENTIFIER, "an identifier"), name, here) is not INVALID and name in _NO_NAMES:
                 self.reader.fault(f"{name!r} is a word of CEL's own, expected an identifier", here, key=True)
         self.faults += _expression_faults(expression, members)
 
