@@ -15,7 +15,7 @@ from typing import Any
 from admit.cel.ast import Call, Expr, Ident, Literal, Select, rebuild
 from admit.cel.check import check
 from admit.cel.env import NEWEST, Declarations, admission
-from admit.cel.parse import parse
+from admit.cel.parse import RESERVED, parse
 from admit.cel.types import BOOL, DYN, STRING, Type
 from admit.errors import CompileError, Fault
 from admit.importers.modules import CEL_POLICY, FOLDER
@@ -30,6 +30,8 @@ from admit.rules.yaml import Document
 NAME = f"{FOLDER}/{CEL_POLICY}"
 REASONS = ("Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge")
 SETTINGS = ("variables", "validations", "paramKind", "paramRef", "failurePolicy")
+NO_NAMES = RESERVED | {"true", "false", "null", "in"}
+"""What has the form of an identifier, and is none."""
 HOST = "kw"
 """What upstream's expressions call to look at the cluster, at registries and at signatures."""
 
@@ -67,9 +69,9 @@ class _Reader:
         fields = self.fields(settings, self.place, SETTINGS)
         kind = self.param_kind(*fields["paramKind"]) if "paramKind" in fields else None
         ref = self.param_ref(*fields["paramRef"]) if "paramRef" in fields else None
-        failure, place = fields.get("failurePolicy", ("Fail", self.place))
+        failure: Any = fields["failurePolicy"][0] if fields.get("failurePolicy", ("",))[0] != "" else "Fail"
         if failure not in ("Fail", "Ignore"):
-            self.fault("failurePolicy must be either 'Ignore' or 'Fail'", place)
+            self.fault("failurePolicy must be either 'Ignore' or 'Fail'", fields["failurePolicy"][1])
         types: dict[str, Type] = {}
         variables = tuple(self.variables(fields, types, kind is not None))
         rules = tuple(self.validations(fields, self.scope(types, kind is not None)))
@@ -118,7 +120,7 @@ class _Reader:
             elif name == "params":
                 said = "It conflicts with 'params' from the policy paramaters configuration"
                 self.fault(f"'params' name is not allowed. {said}", at)
-            elif not re.fullmatch(IDENTIFIER, name):
+            elif not re.fullmatch(IDENTIFIER, name) or name in NO_NAMES:
                 self.fault(f"Invalid value: {json.dumps(name)}: name is not a valid CEL identifier", at)
             else:
                 expression = self.expression(item, place, "expression", self.scope(types, params))
@@ -132,31 +134,47 @@ class _Reader:
         for i, (item, place) in enumerate(self.items(fields, "validations", names)):
             expression = self.expression(item, place, "expression", scope, BOOL)
             said = self.expression(item, place, "messageExpression", scope, STRING) if _given(item) else None
-            message, at = item.get("message", ("", place))
-            if not isinstance(message, str):
-                self.fault("expected a string", at)
-                message = ""
-            text = _line(message) or f"failed expression: {_line(str(item.get('expression', ('',))[0]))}"
-            reason, at = item.get("reason", ("Invalid", place))
+            reason, at = item.get("reason", ("", place))
+            reason = "Invalid" if reason == "" else reason
             if reason not in REASONS:
                 supported = ", ".join(map(json.dumps, REASONS))
                 self.fault(f"Unsupported value: {json.dumps(reason)}: supported values: {supported}", at)
             yield model.Validation(
                 f"validations[{i}]",
                 expression,
-                message=model.Template((text,)),
+                message=model.Template((self.message(item, place),)),
                 message_expression=said,
                 reason=reason,
                 span=self.document.span(place),
             )
+
+    def message(self, item: Fields, place: Place) -> str:
+        """What is said where no messageExpression says it."""
+        message, at = item.get("message", ("", place))
+        if not isinstance(message, str):
+            self.fault("expected a string", at)
+        elif message and not message.strip():
+            self.fault(f"Invalid value: {json.dumps(message)}: message must be non-empty if specified", at)
+        elif "\n" in message.strip():
+            self.fault(f"Invalid value: {json.dumps(message)}: message must not contain line breaks", at)
+        elif message:
+            return message.strip()
+        lines = str(item.get("expression", ("",))[0]).strip().splitlines()  # messages have one
+        return f"failed expression: {' '.join(line.strip() for line in lines)}"
 
     def expression(
         self, item: Fields, place: Place, name: str, scope: Declarations, wanted: Type | None = None
     ) -> Expr:
         """An expression, with its type; it must be of the one that is wanted."""
         text, at = item.get(name, ("", (*place, name)))
-        if not isinstance(text, str) or not text.strip():
-            self.fault("Required value: expression is not specified", at)
+        if not isinstance(text, str):
+            self.fault("expected a string", at)
+            return _NOTHING
+        if not text.strip():
+            said = "Required value: expression is not specified"
+            if name == "messageExpression":
+                said = f"Invalid value: {json.dumps(text)}: must be non-empty if specified"
+            self.fault(said, at)
             return _NOTHING
         try:
             node = _of_admission(parse(self.document.scalar(at)))
@@ -169,7 +187,7 @@ class _Reader:
             said = f"{self.shown(at)}Invalid value: {json.dumps(text)}: {error}"
             self.faults.append(Fault(said, error.issues[0].span))
             return _NOTHING
-        if wanted is not None and found.type not in (wanted, DYN):
+        if wanted is not None and found.type != wanted:
             kind = "bool" if wanted == BOOL else "string"
             self.fault(f"Invalid value: {json.dumps(text)}: must evaluate to {kind}", at)
         return replace(node, type=found.type)
@@ -217,13 +235,7 @@ EVERYTHING = model.MatchResources((model.ResourceRule(("*",), ("*",), ("*",), ("
 
 
 def _given(item: Fields) -> bool:
-    text = item.get("messageExpression", ("",))[0]
-    return not isinstance(text, str) or bool(text.strip())
-
-
-def _line(text: str) -> str:
-    """The text in one line, as messages are."""
-    return " ".join(line.strip() for line in text.strip().splitlines())
+    return item.get("messageExpression", ("",))[0] != ""
 
 
 def _of_admission(node: Expr) -> Expr:

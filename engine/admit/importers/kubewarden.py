@@ -12,7 +12,6 @@ from typing import Any
 from admit.cel.ast import Call, Expr, Literal, children
 from admit.cel.check import check
 from admit.cel.env import admission
-from admit.cel.parse import RESERVED
 from admit.cel.types import BOOL
 from admit.errors import CompileError, Fault, UsageError
 from admit.importers import cel_policy
@@ -43,7 +42,6 @@ KINDS = ("ClusterAdmissionPolicy", "AdmissionPolicy", "ClusterAdmissionPolicyGro
 OTHERS = ("PolicyServer",)
 """Kinds that are about an installation of Kubewarden: there is nothing in them for a rule set."""
 
-_NO_NAMES = RESERVED | {"true", "false", "null", "in"}
 JUNCTORS = ("_&&_", "_||_", "!_", "_==_", "_!=_")
 
 Read = Sequence[model.Policy | model.Binding]
@@ -356,7 +354,8 @@ class _Reader:
             self.reader.fault("expected at least one policy", (*place, "policies"), key=True)
         for name in members:
             here = (*place, "policies", name)
-            if self.reader.read(Text(IDENTIFIER, "an identifier"), name, here) is not INVALID and name in _NO_NAMES:
+            is_identifier = self.reader.read(Text(IDENTIFIER, "an identifier"), name, here) is not INVALID
+            if is_identifier and name in cel_policy.NO_NAMES:
                 self.reader.fault(f"{name!r} is a word of CEL's own, expected an identifier", here, key=True)
         self.faults += _expression_faults(expression, members)
 
