@@ -14,7 +14,7 @@ import orjson
 
 from admit.admission import read, write
 from admit.cli.files import request_in
-from admit.cli.kwctl import as_kwctl
+from admit.cli.kwctl import as_kwctl_bench
 from admit.cli.output import OUTPUT, Form, show_data
 from admit.cli.rules import KUBERNETES, engine_of, settings_from, with_settings
 
@@ -40,7 +40,7 @@ class Timing:
 @with_settings
 @KUBERNETES
 @OUTPUT
-@as_kwctl
+@as_kwctl_bench
 def command(
     policies: tuple[str, ...],
     file: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import click
 
@@ -16,6 +16,14 @@ IGNORED = {
     "--sources-path": "FILE",
 }
 """What allows or speeds up something that no policy here does; those with a value have its name."""
+
+OF_BENCH = {
+    "--dump-results-to-disk": None,
+    "--measurement-time": "SECONDS",
+    "--num-resamples": "NUMBER",
+    "--warm-up-time": "SECONDS",
+}
+"""What a benchmark that goes by the clock and keeps what it measures has besides; here calls are counted."""
 
 _UNSIGNED = "policies are part of admit or files of yours, nothing is downloaded and no signature verified"
 _NO_WASM = "policies are rules, not WebAssembly modules"
@@ -36,13 +44,18 @@ REFUSED = {
 """What would leave its user with a wrong belief, and why it does not apply."""
 
 
-def as_kwctl(command: Callable[..., None]) -> Callable[..., None]:
+def as_kwctl(command: Callable[..., None], ignored: Mapping[str, str | None] = IGNORED) -> Callable[..., None]:
     """Adds the options, without a line in the help."""
-    for flag, value in IGNORED.items():
+    for flag, value in ignored.items():
         command = _hidden([flag], is_flag=value is None)(command)
     for flags in REFUSED:
         command = _hidden(flags.split("/"), multiple=True, callback=_refuse)(command)
     return command
+
+
+def as_kwctl_bench(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds those of a benchmark."""
+    return as_kwctl(command, {**IGNORED, **OF_BENCH})
 
 
 def _hidden(flags: list[str], **settings: object) -> Callable[[Callable[..., None]], Callable[..., None]]:
