@@ -38,6 +38,16 @@ def test_container_resources(resources: Json) -> None:
     assert decision.object["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "2"}
 
 
+@pytest.mark.parametrize("volume", [{"name": "v"}, {"name": "v", "emptyDir": None}])
+def test_volumes(volume: Json) -> None:
+    sent = _pod()
+    sent["spec"]["volumes"] = [volume]
+    assert _engine("volumes-psp", {"allowedTypes": ["emptyDir"]}).decide(sent).allowed
+    decision = _engine("volumes-psp", {"allowedTypes": ["secret"]}).decide(sent)
+    assert decision.message == "volume 'v' of type 'emptyDir' is not in the AllowedTypes list"
+    assert [found.pointer for found in decision.findings] == ["/spec/volumes/0"]
+
+
 def _engine(policy: str, settings: Json) -> Engine:
     spec = {"policyName": f"kubewarden/{policy}", "settings": settings}
     binding = {"apiVersion": "admit.dev/v1", "kind": "PolicyBinding", "metadata": {"name": "web"}, "spec": spec}
