@@ -13,7 +13,7 @@ FOLDER = "kubewarden"
 CEL_POLICY = "cel-policy"
 """The module whose settings are the rules: it has no rule file."""
 
-BAD_REQUEST = frozenset({CEL_POLICY, "container-resources", "hostpaths-psp"})
+BAD_REQUEST = frozenset({CEL_POLICY, "container-resources"})
 """The modules whose rejections have the code 400; those of the others have none."""
 
 STRICT = frozenset({"probes", "psa-label-enforcer", "selinux-psp"})
