@@ -70,6 +70,21 @@ def test_it_is_the_same_each_time(expression: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "object.a == 'x' ? true : true",
+        "(object.a == 'x' ? true : true) && object == {}",
+        "[object].all(x, x.a == 'x' ? true : true)",
+        "has(object.b) || !(object.a == 'x' ? false : false)",
+        "object.a.trim().matches('')",
+    ],
+)
+def test_what_nothing_depends_on_may_err(expression: str) -> None:
+    with pytest.raises(EvaluationError, match="no such key: a"):
+        KUBERNETES.compile(expression)(object={})
+
+
 @pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_it_sees_the_library_and_nothing_else(expression: str) -> None:
     code = SPECIFICATION.compile(expression).code

@@ -145,6 +145,8 @@ class Emitter:
             self._settle_one_of(rest, wanted, exit, span)
         if inner:
             self.frame.emit("if test: inner", span, test=negated(test, span) if wanted else test, inner=inner)
+        else:
+            self._ask(test, span)
 
     def _leave(self, test: ast.expr, wanted: bool, exit: Exit, span: Span) -> None:
         self.frame.emit("if test: leave", span, test=negated(test, span) if wanted else test, leave=exit.stmts)
@@ -176,6 +178,12 @@ class Emitter:
             self.frame.emit("if test: yes", span, test=test, yes=if_true)
         elif if_false:
             self.frame.emit("if test: no", span, test=negated(test, span), no=if_false)
+        else:
+            self._ask(test, span)
+
+    def _ask(self, test: ast.expr, span: Span) -> None:
+        """A test of which nothing depends: it may be a surprise."""
+        self.frame.named(Py(test, "bool"), span)
 
     def _assume(self, node: Expr, truth: bool) -> None:
         """From here on the condition is known: what `has` found is there."""

@@ -275,6 +275,8 @@ def _matches(frame: Frame, span: Span, operands: tuple[Py, ...]) -> Py | None:
         case "contains" | "exact" | "always":
             text = frame.guard(text, span, "str")
             template = {"contains": "b in a", "exact": "a == b", "always": "True"}[matcher.kind]
+            if template == "True":
+                frame.named(text, span)  # it may yet err
         case "re":
             template = "search(a) is not None"
         case _:
