@@ -65,6 +65,7 @@ def engine() -> admit.Engine:
         review(object=pod(hostPID=False, volumes=[{"anything": [1, 2]}])),
         review(options={"kind": "CreateOptions"}, dryRun=True),
         review().replace(b'"x"', b'"a \\"quoted\\" text"'),
+        review(object=pod(hostPID=True)).replace(b'"hostPID":true', b'"hostPID":true,"hostPID":false'),
     ],
 )
 def test_allowed(engine: admit.Engine, text: bytes) -> None:
@@ -77,6 +78,8 @@ def test_allowed(engine: admit.Engine, text: bytes) -> None:
         review(object=pod(hostPID=True)),
         review(object=pod(securityContext=None)),  # allowed, but not in the usual way
         review(object=pod(hostPID="yes")),
+        review(object=pod(hostPID=True)).replace(b'"hostPID":true', b'"hostPID":false,"hostPID":true'),
+        review().replace(b'"oldObject":null', b'"object":' + orjson.dumps(pod(hostPID=True))),
         review(object=pod(containers="none")),
         review(object=pod(containers=[{"securityContext": {"runAsUser": 0}}])),
         review(object=[]),
@@ -88,6 +91,8 @@ def test_allowed(engine: admit.Engine, text: bytes) -> None:
         review(userInfo={"groups": "devs"}),
         review(resource=None),
         review(kind={"version": "v1"}),
+        review(requestKind={**GVK, "version": ""}),
+        review(requestResource={**GVR, "resource": ""}),
         review().replace(b"/v1", b"/v1beta1"),
         review().replace(b"AdmissionReview", b"Review"),
         review().replace(b'"x"', b'"\\ud800"'),

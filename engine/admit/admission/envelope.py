@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -12,16 +12,18 @@ from admit.admission.request import OPERATIONS
 Part = TypeVar("Part")
 OldPart = TypeVar("OldPart")
 
+_Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+
 
 class _Kind(msgspec.Struct, gc=False):
-    version: str
-    kind: str
+    version: _Text
+    kind: _Text
     group: str | None = None
 
 
 class _Resource(msgspec.Struct, gc=False):
-    version: str
-    resource: str
+    version: _Text
+    resource: _Text
     group: str | None = None
 
 
@@ -35,7 +37,7 @@ class _User(msgspec.Struct):
 class Envelope(msgspec.Struct, Generic[Part, OldPart]):
     """An AdmissionRequest v1. Types are those that `request.read` demands; null must be of the objects'."""
 
-    uid: str
+    uid: _Text
     kind: _Kind
     resource: _Resource
     operation: str
@@ -85,8 +87,6 @@ def reader(part: Any, old_part: Any) -> Reader:
             review.kind != "AdmissionReview"
             or review.apiVersion != "admission.k8s.io/v1"
             or request.operation not in OPERATIONS
-            or not (request.uid and request.kind.kind and request.kind.version)
-            or not (request.resource.resource and request.resource.version)
         ):
             return None
         return request
