@@ -249,8 +249,9 @@ class _Reader:
         spec = self.reader.read(_SPECS[kind], self.document.value.get("spec"), ("spec",))
         if INVALID in (name, namespace, spec) or any(not fault.warning for fault in self.faults[before:]):
             return ()
-        self._check_seconds(spec.get("timeout_seconds"), ("spec", "timeoutSeconds"))
-        return [*self.bound(_id(kind, namespace, name), spec, ("spec",), _limits(spec, namespace))]
+        self._check_times(spec)
+        found = [*self.bound(_id(kind, namespace, name), spec, ("spec",), _limits(spec, namespace))]
+        return () if any(not fault.warning for fault in self.faults[before:]) else found
 
     def _named(self, key: str, default: str | None) -> Any:
         """A name in the metadata, or INVALID."""
@@ -344,6 +345,17 @@ class _Reader:
             made.append(own)
             policy, settings = replace(policy, name=own.policy.name), {}
         return model.Member(name, policy, settings, at, policy.name.rpartition("/")[2] in STRICT, span=span)
+
+    def _check_times(self, spec: dict[str, Any]) -> None:
+        """What a custom resource says of times; the members of a group have their share of its own."""
+        longest = spec.get("timeout_seconds")
+        self._check_seconds(longest, ("spec", "timeoutSeconds"))
+        members = [(("spec", "policies", name), member) for name, member in spec.get("policies", {}).items()]
+        for place, each in ((("spec",), spec), *members):
+            seconds = each.get("timeout_eval_seconds")
+            if type(seconds) is int and type(longest) is int and seconds > longest:
+                said = f"expected no more seconds than timeoutSeconds, which are {longest}"
+                self.reader.fault(said, (*place, "timeoutEvalSeconds"))
 
     def _check_seconds(self, value: Any, place: tuple[str | int, ...]) -> None:
         if value is not None and (type(value) is not int or not 1 <= value <= 30):
