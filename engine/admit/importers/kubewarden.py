@@ -20,6 +20,7 @@ from admit.rules import fields, model
 from admit.rules.load import content
 from admit.rules.lower import Bound, Lowered, lower
 from admit.rules.read import INVALID, Reader, near
+from admit.rules.sense import selector_faults
 from admit.rules.shapes import (
     IDENTIFIER,
     Cel,
@@ -250,7 +251,8 @@ class _Reader:
         if INVALID in (name, namespace, spec) or any(not fault.warning for fault in self.faults[before:]):
             return ()
         self._check_times(spec)
-        found = [*self.bound(_id(kind, namespace, name), spec, ("spec",), _limits(spec, namespace))]
+        self.faults += selector_faults(limits := _limits(spec, namespace))
+        found = [*self.bound(_id(kind, namespace, name), spec, ("spec",), limits)]
         return () if any(not fault.warning for fault in self.faults[before:]) else found
 
     def _named(self, key: str, default: str | None) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 from admit.cel.ast import Expr
 from admit.errors import Fault
-from admit.rules.model import Binding, Constraint, MatchResources, Policy, RuleException, Write, Written
+from admit.rules.model import Binding, Constraint, MatchResources, Policy, Requirement, RuleException, Write, Written
 from admit.rules.names import free
 from admit.rules.paths import POINTED, elements_of, path_of
 from admit.rules.profiles import members, rules_of
@@ -55,6 +55,7 @@ def policy_faults(policy: Policy, document: Document) -> Iterator[Fault]:
         yield Fault(f"expected {wanted}", document.span(("spec",), key=True))
     if policy.subject is not None and constraints is not None:
         yield from _subject_faults(constraints)
+    yield from selector_faults(constraints)
     names: set[str] = set()
     for validation in policy.validations:
         if validation.name in names:
@@ -73,6 +74,22 @@ def binding_faults(binding: Binding, document: Document) -> Iterator[Fault]:
     """What is wrong with a binding by itself."""
     if {"Deny", "Warn"} <= set(binding.validation_actions):
         yield Fault("Deny and Warn exclude each other", document.span(("spec", "validationActions")))
+    yield from selector_faults(binding)
+
+
+def selector_faults(written: object) -> Iterator[Fault]:
+    """The requirements of selectors that an API server does not take; what they would select, nobody has meant."""
+    if isinstance(written, Requirement):
+        if written.operator in ("In", "NotIn") and not written.values:
+            yield Fault(f"{written.operator} needs values", written.span)
+        elif written.operator in ("Exists", "DoesNotExist") and written.values:
+            yield Fault(f"{written.operator} has no values", written.span)
+    elif isinstance(written, Written):
+        for field in fields(written):
+            yield from selector_faults(getattr(written, field.name))
+    elif isinstance(written, tuple):
+        for item in written:
+            yield from selector_faults(item)
 
 
 def unanswered(asking: Written) -> Iterator[Fault]:
