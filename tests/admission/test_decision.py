@@ -43,7 +43,10 @@ def test_findings_are_made_when_they_are_looked_at() -> None:
     assert not made
     assert [finding.rule for finding in findings] == ["now", "later"]
     assert (len(findings), findings[1].rule, len(findings[:1])) == (2, "later", 1)
+    assert findings == (Finding("p", "b", "now", ""), Finding("p", "b", "later", ""))
+    assert repr(findings) == repr(tuple(findings))
     assert made == ["later"]
+    assert Findings() == () == Findings(())
 
 
 def test_denied(request_: Request) -> None:

@@ -66,6 +66,13 @@ class Findings(Sequence[Finding]):
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._made)
 
+    def __eq__(self, other: object) -> bool:
+        """As a tuple: whether there was anything to be made is not to be seen."""
+        return self._made == (other._made if isinstance(other, Findings) else other)
+
+    def __repr__(self) -> str:
+        return repr(self._made)
+
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
