@@ -88,7 +88,10 @@ def _answer(engine: Engine, policies: Sequence[str], file: str, raw: bool) -> De
         return engine.answer(request_in(file), binding=engine.bindings[0] if by_module else None)
     if len(engine.bindings) != 1:
         raise UsageError(f"--raw asks one policy, but {len(engine.bindings)} are in force")
-    return engine.raw({"request": json_in(file)}, engine.bindings[0])
+    request = json_in(file)
+    if not isinstance(request, dict):
+        raise UsageError("--raw: expected a JSON object as the request")
+    return engine.raw({"request": request}, engine.bindings[0])
 
 
 def _is_namespace(item: Any) -> bool:
