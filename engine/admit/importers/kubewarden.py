@@ -205,10 +205,12 @@ _SPECS = {
     "AdmissionPolicyGroup": Record("AdmissionPolicyGroupSpec", dict, {**_WEBHOOK, **_MEMBERS}),
 }
 _TOP = ("apiVersion", "kind", "metadata", "spec", "status")
+_OWNER = {"namespacedName": Field(Data(), "The resource that the controller has made the entry of.")}
 _ENTRY = Record(
     "Entry",
     dict,
     {
+        **_OWNER,
         "module": Field(Text(), "The module."),
         "url": Field(Text(), "The module, as it was called once."),
         **_MODULE,
@@ -218,7 +220,7 @@ _ENTRY = Record(
     },
     forms=(Form(("module",)), Form(("url",))),
 )
-_GROUP_ENTRY = Record("GroupEntry", dict, {**_MEMBERS, "policyMode": _MODE})
+_GROUP_ENTRY = Record("GroupEntry", dict, {**_OWNER, **_MEMBERS, "policyMode": _MODE})
 
 
 def _resource(document: Document, version: str, kind: str, faults: list[Fault]) -> Read:
