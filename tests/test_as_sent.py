@@ -29,6 +29,12 @@ def test_readonly_root_filesystem(context: Json) -> None:
     assert decision.message == "One of the containers does not have readOnlyRootFilesystem enabled"
 
 
+@pytest.mark.parametrize("metadata", [None, {}, {"annotations": None}])
+def test_seccomp(metadata: Json) -> None:
+    sent = {**_pod(securityContext={"seccompProfile": {"type": "RuntimeDefault"}}), "metadata": metadata}
+    assert _engine("seccomp-psp", {"profile_types": ["RuntimeDefault"]}).decide(sent).allowed
+
+
 @pytest.mark.parametrize("resources", [None, {"limits": None, "requests": None}, {"limits": {"cpu": None}}])
 def test_container_resources(resources: Json) -> None:
     engine = _engine("container-resources", {"cpu": {"defaultLimit": 2, "maxLimit": 2}})
