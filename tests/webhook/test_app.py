@@ -220,7 +220,8 @@ def test_no_durations(text: str) -> None:
 
 def test_probes_and_policies(app: Webhook) -> None:
     assert call(app, "GET", "/healthz").json() == {"status": "ok"}
-    assert call(app, "GET", "/readyz").json() == {"status": "ok", "bindings": 2}
+    for ready in ("/readyz", "/readiness"):
+        assert call(app, "GET", ready).json() == {"status": "ok", "bindings": 2}
     assert call(app, "GET", "/policies").json() == {
         "bindings": ["names", "kubewarden/names"],
         "policies": [{"kind": "Policy", "name": "names", "title": "Names", "severity": "low"}],
@@ -232,7 +233,7 @@ def test_documentation_names_every_route_and_needs_nothing_from_elsewhere(app: W
     paths = call(app, "GET", "/openapi.json").json()["paths"]
     assert set(paths) == {
         "/mutate", "/mutate/{binding}", "/validate", "/validate/{binding}", "/audit/{binding}",
-        "/validate_raw/{binding}", "/healthz", "/readyz", "/policies",
+        "/validate_raw/{binding}", "/healthz", "/readyz", "/readiness", "/policies",
     }  # fmt: skip
     page = call(app, "GET", "/docs")
     assert page.headers["content-type"].startswith("text/html")

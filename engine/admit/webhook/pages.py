@@ -1,4 +1,4 @@
-"""The routes for people and probes: /healthz, /readyz, /policies, /openapi.json and /docs."""
+"""The routes for people and probes: /healthz, /readyz (/readiness), /policies, /openapi.json and /docs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def pages(engine: Engine) -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.get("/readiness", summary="The same as /readyz, where Kubewarden's policy-server has it")
     @app.get("/readyz", summary="Whether rules are loaded, and how many bindings are in force")
     async def readyz() -> dict[str, str | int]:
         return {"status": "ok", "bindings": len(engine.bindings)}
