@@ -45,6 +45,7 @@ EXPRESSIONS = {
     "matches": "object.image.matches('^registry[.]io/') && s.matches('[a-z]+') && s.matches('a(b|cd)*e')",
     "message": "'root: ' + object.spec.containers.filter(c, c.id > 99).map(c, c.name + '=' + string(c.id)).join(', ')",
     "not": "!(b || object.c) == !b",
+    "non-zero": "optional.ofNonZeroValue(object.?items.orValue(null)).orValue([]).all(x, x.name != '')",
     "nothing-asked": "object.items.all(x, true) && object.items.filter(x, false) == []",
     "optional": "object.?metadata.?labels[?'app'].orValue(s) == s && object.?spec.?paused.hasValue()",
     "optional-map": "object.?metadata.optMap(m, m.name + '!').orValue('nameless')",

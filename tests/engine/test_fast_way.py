@@ -174,7 +174,7 @@ BUNDLED: list[tuple[str, dict[str, Any]]] = [
     ("kubewarden/user-group-psp", {"run_as_user": {**RANGES, "overwrite": True}}),
     ("kubewarden/user-group-psp", {"run_as_user": {"rule": "MustRunAsNonRoot"}, "validate_only": True}),
     ("pod-security/run-as-user", {}),
-    ("kubewarden/user-group-psp", {"supplemental_groups": RANGES}),  # optional.ofNonZeroValue has no fast form
+    ("kubewarden/user-group-psp", {"supplemental_groups": RANGES}),  # an optional in a variable has no fast form
 ]
 
 

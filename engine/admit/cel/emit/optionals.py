@@ -6,14 +6,16 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from admit.cel.ast import Call, Expr, Ident, Literal, OptMap, Select
-from admit.cel.emit.frame import Py, Unfit
+from admit.cel.emit.frame import Py, Surprise, Unfit
 from admit.cel.quote import constant, quote
 from admit.cel.types import Kind, Type
+from admit.source import Span
 
 if TYPE_CHECKING:
     from admit.cel.emit.emitter import Emitter
 
 _EMPTY: dict[str, Any] = {}
+_JSON = frozenset((dict, list, str, int, float, bool, type(None)))
 _MISSING = type("Missing", (), {"__slots__": (), "__repr__": lambda self: "<missing>"})()
 
 
@@ -50,6 +52,8 @@ class Optionals:
                 return default
             case Call(function="optional.of", args=(operand,)):
                 return self.emitter.value(operand).code
+            case Call(function="optional.ofNonZeroValue", args=(operand,)):
+                return self._non_zero(self.emitter.value(operand), default, node.span)
             case OptMap(target=target, var=var, body=body) if _is_packed_as_it_is(body):
                 name = self.emitter.flag(default, node.span)
                 self.emitter.variables[var] = found = self.found(target)
@@ -84,6 +88,15 @@ class Optionals:
         else:
             base = self.emitter.operand(operand)
         return quote("a.get(key, default)", span, a=base.code, key=constant(field, span), default=default)
+
+    def _non_zero(self, value: Py, default: ast.expr, span: Span) -> ast.expr:
+        """A value of JSON, which is zero where Python takes it for false; others have zeros of their own."""
+        frame = self.emitter.frame
+        value = frame.named(value, span)
+        names = {"type": frame.helper(type, "type"), "json": frame.helper(_JSON, "JSON")}
+        surprise = frame.helper(Surprise, "Surprise")
+        frame.emit("if type(a) not in json: raise surprise", span, a=value.code, surprise=surprise, **names)
+        return quote("a if a else default", span, a=value.code, default=default)
 
     def or_value(self, node: Expr, target: Expr, default: Expr) -> Py:
         """`target.orValue(default)`, which is the node."""
