@@ -45,14 +45,14 @@ class Rule:
         """Where in the object the combinations are that fail."""
         return [self._pointer(inner, places) for inner, places in self._failing(scope, [])]
 
-    def findings(self, scope: Scope) -> tuple[list[tuple[str, str | None]], bool]:
-        """Each combination that fails, as text and JSON pointer; and whether nothing erred on the way."""
+    def findings(self, scope: Scope, said: str | None) -> tuple[list[tuple[str, str | None]], bool]:
+        """Each combination that fails, as text and JSON pointer; and whether nothing erred on the way.
+
+        `said`: the message, where it is the same for every combination.
+        """
         failed: list[EvaluationError] = []  # and absorbed, since something is false
         failing = self._failing(scope, failed)
-        if failing and self.is_said_once:
-            texts = [self._message(failing[0][0], failed)] * len(failing)
-        else:
-            texts = [self._message(inner, failed) for inner, _ in failing]
+        texts = [self._message(inner, failed) if said is None else said for inner, _ in failing]
         pointers = [self._pointer(inner, places) for inner, places in failing]
         return [*zip(texts, pointers, strict=True)], not failed
 
@@ -166,26 +166,24 @@ class Failure:
         self.error = error
         self._rule = rule
         self._scope = {**scope}  # the caller's goes on to other parameters
-        self._found: tuple[Sequence[tuple[str, str | None]], bool] | None = None
 
     @property
     def findings(self) -> Sequence[tuple[str, str | None]]:
-        return [(self.text, None)] if self.error is not None else self._findings()[0]
+        return [(self.text, None)] if self.error is not None else self._found[0]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """All findings' texts as one; of a message that says the same of every combination, once."""
         if self.error is not None:
             return failed_text(self.validation.name, self.error)
         if self._rule.is_said_once:
             return self._rule.once(self._scope)
-        findings, is_clean = self._findings()
+        findings, is_clean = self._found
         return self._rule.text(findings, self._scope) if findings and is_clean else self._rule.unsaid
 
-    def _findings(self) -> tuple[Sequence[tuple[str, str | None]], bool]:
-        if self._found is None:
-            self._found = self._rule.findings(self._scope)
-        return self._found
+    @cached_property
+    def _found(self) -> tuple[Sequence[tuple[str, str | None]], bool]:
+        return self._rule.findings(self._scope, self.text if self._rule.is_said_once else None)
 
 
 def _told(loops: Sequence[Loop], element: Expr) -> Expr:
