@@ -39,6 +39,7 @@ SPECS: list[dict[str, Any]] = [
     {"validations": [{"forEach": {"b": "pod.a"}, "expression": "pod.b.all(a, a == b && pod.a.all(b, b != a))"}]},
     {"validations": [{"expression": "podMetadata.?labels.?a.orValue('b') in ['b', 'c']"}], "failurePolicy": "Ignore"},
     {"validations": [{"expression": "true"}], **ERRS},
+    {"validations": [{"expression": "true"}], "matchConditions": [{"name": "m", "expression": "object.spec.a == 'a'"}]},
     {"mutations": [{"set": "pod.a", "to": 1}], **ERRS},
     {"mutations": [{"set": "pod.a", "to": 1, "when": "pod.b"}]},
     {"mutations": [{"set": ["pod.a.b", "podMetadata.labels.a"], "to": "pod.?b"}], "failurePolicy": "Ignore"},
