@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from types import ModuleType
 
@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant("index from the end", "native", '"if a < 0: raise surprise"', '"if a < -9: raise surprise"'),
     Mutant("index of a string", "native", 'container = frame.guard(container, span, "list")\n', "pass\n"),
     Mutant("contains of a list", "native", '(frame.guard(operand, span, "str") for operand in operands)', "operands"),
-    Mutant("string(true) is True", "native", 'a = frame.guard(a, span, "int", "str")\n', "pass\n"),
+    Mutant("string(true) is True", "native", 'a = frame.guard(a, span, "str", "int")\n', "pass\n"),
     Mutant("string(1.0) is 1.0", "native", 'if frame.kind(a) == "int":\n', 'if frame.kind(a) in ("int", "float"):\n'),
     Mutant("all letters are small", "native", '"if not a.isascii(): raise surprise"', '"if not a: raise surprise"'),
     Mutant("join of a map", "native", 'items = frame.guard(items, span, "list")', "pass"),
@@ -82,8 +82,14 @@ MUTANTS = (
         "return value",
     ),
     Mutant(
-        "facts outlive their block", "frame", "[], self.kinds.copy(), self.known.copy()", "[], self.kinds, self.known"
+        "facts outlive their block",
+        "frame",
+        "[], {**self.kinds}, {**self.choices}, {**self.known}",
+        "[], self.kinds, self.choices, self.known",
     ),
+    Mutant("choices outlive their block", "frame", "{**self.choices}", "self.choices"),
+    Mutant("one choice is as good as another", "frame", "self.choices[name].issubset(kinds)", "self.choices[name]"),
+    Mutant("what is null has a value", "optionals", '"a if a else default"', '"a if a != [] else default"'),
     Mutant("one name for all", "names", 'unique = f"{name}#{self.count}"', "unique = name"),
 )
 
@@ -103,9 +109,19 @@ def examples() -> Callable[[int], Iterator[Example]]:
     return first
 
 
+RARE = (
+    "size(object.l) >= 0 && 'a' in object.l",
+    "size(object.l) >= 0 && (b ? 'a' in object.l : true) && 'b' in object.l",
+    "optional.ofNonZeroValue(object.l).hasValue()",
+)
+"""What random expressions hardly ever come to."""
+
+
 def _examples() -> Iterator[Example]:
     expressions = Expressions("mutants", listed=0.02, depths=(1, 1, 2, 2, 3))
     objects = Objects("mutants", odds=(0.02, 0.3, 0.5))
+    for text, within in product(RARE, PRESETS):
+        yield example(text, within, tuple(objects.next() for _ in range(200)))
     for within in cycle(PRESETS):
         with suppress(CompileError):
             yield example(expressions.next(), within, tuple(objects.next() for _ in range(6)))
