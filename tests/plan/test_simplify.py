@@ -59,6 +59,8 @@ CASES = [
     ("settings.names.all(n, object.a.exists(m, m == n))",
      "object.a.exists(m, m == 'a') && object.a.exists(m, m == 'b')"),
     ("object.a.all(n, n in settings.names)", "object.a.all(n, n in ['a', 'b'])"),
+    ("object.a.filter(n, n) + settings.none", "object.a.filter(n, n)"),
+    ("object.a + settings.none", "object.a + []"),
     # what would shadow
     ("object.a.all(settings, settings.on)", "object.a.all(settings, settings.on)"),
     ("object.a.all(request, request.operation == 'CREATE')", "object.a.all(request, request.operation == 'CREATE')"),

@@ -61,7 +61,7 @@ def _named(node: Expr, operation: str, variables: Mapping[str, Expr], shadowed: 
 
 
 def unrolled(node: Expr, within: Declarations) -> Expr:
-    """The expression with `all` and `exists` over few constants as `&&` and `||`."""
+    """The expression with `all` and `exists` over few constants as `&&` and `||`, and no empty list added."""
     node = rebuild(node, partial(unrolled, within=within))
     match node:
         case Comprehension(
@@ -79,6 +79,8 @@ def unrolled(node: Expr, within: Declarations) -> Expr:
             )
         case Comprehension(range=Literal(value=list(items))) if len(items) <= LONGEST_UNROLLED and _is_plain(node):
             return computed(node, within)
+        case Call(function="_+_", args=(Comprehension(macro="filter" | "map") as items, Literal(value=[]))):
+            return items
         case _:
             return fold_node(node, within)
 
