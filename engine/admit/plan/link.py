@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from admit.cel.ast import Expr, Ident, children
 from admit.cel.cost.model import LIMIT
@@ -13,9 +13,11 @@ from admit.cel.env import Declarations
 from admit.cel.link import Program, link, load
 from admit.errors import EvaluationError
 from admit.plan.ir import OBJECTS, PARAMETERS, Plan
-from admit.plan.projection import Projection
 from admit.plan.share import conjunction
 from admit.source import UNKNOWN
+
+if TYPE_CHECKING:
+    from admit.plan.projection import Projection
 
 Holds = Callable[..., bool]
 """Of some parameters: True where everything asked holds; False where something does not, or nothing can be said."""
@@ -89,6 +91,8 @@ class Judge:
     @cached_property
     def projection(self) -> Projection:
         """What is to be read of the objects for `fused`."""
+        from admit.plan.projection import Projection  # with msgspec: who decides once does not wait for that
+
         return Projection(self._conditions, self._definitions)
 
 
