@@ -33,7 +33,8 @@ class Loop:
         return eval(self._code, dict(self._names))
 
     def calibrate(self, seconds: float) -> None:
-        """Chooses a number of turns that take about `seconds`."""
+        """Chooses a number of turns that take about `seconds`; what is made in the first turns is made before."""
+        self._timer.timeit(3)
         self._number = 1
         while (taken := self._timer.timeit(self._number)) < seconds / 4:
             self._number *= 4
