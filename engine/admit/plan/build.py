@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from admit.cel.ast import Call, Comprehension, Expr, Ident, Literal, Node
 from admit.cel.emit import may_exceed
@@ -16,9 +16,10 @@ from admit.plan.match import Route, is_settled, may_match
 from admit.plan.share import conjunction
 from admit.plan.simplify import simplify, unrolled
 from admit.rules import lower
-from admit.rules.lower import Bound, Loop, Lowered, Validation, Write
+from admit.rules.change import Change
+from admit.rules.lower import Bound, Lowered, Validation, Write
 from admit.rules.names import free, substitute
-from admit.rules.paths import Elements, Path
+from admit.rules.paths import Path
 from admit.rules.restate import restate
 from admit.rules.workloads import WORKLOADS, Workload
 from admit.source import UNKNOWN
@@ -155,20 +156,21 @@ def _implied(condition: Expr, consequence: Expr) -> Expr:
     return Call("_?_:_", (condition, consequence, TRUE), span=condition.span, type=BOOL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Specialising:
+class _Specialising(Change):
     """A restated policy with all that its binding and route know folded in.
 
     `variables` are what stands for the policy's: a constant, or one variable of `prefix` each. `exprs` are all that
     there is of it, simplified.
     """
 
-    lowered: Lowered
-    route: Route
-    prefix: str
-    within: Declarations
-    variables: dict[str, Expr] = field(default_factory=dict)
-    exprs: list[Expr] = field(default_factory=list)
+    def __init__(self, lowered: Lowered, route: Route, prefix: str, within: Declarations) -> None:
+        super().__init__(self._simplified)
+        self.lowered = lowered
+        self.route = route
+        self.prefix = prefix
+        self.within = within
+        self.variables: dict[str, Expr] = {}
+        self.exprs: list[Expr] = []
 
     def result(self) -> tuple[Lowered, dict[str, Expr]]:
         lowered = self.lowered
@@ -180,21 +182,13 @@ class _Specialising:
                 definitions[name] = expr
                 expr = Ident(name, type=expr.type)
             self.variables[variable.name] = expr
-        specialised = replace(
-            lowered,
-            match_conditions=tuple(
-                replace(c, expression=self.condition(c.expression)) for c in lowered.match_conditions
-            ),
-            variables=(),
-            validations=tuple(map(self.validation, lowered.validations)),
-            mutations=() if self.route.operation == "DELETE" else tuple(map(self.mutation, lowered.mutations)),
-            audit_annotations=tuple(
-                replace(a, value_expression=self.expr(a.value_expression)) for a in lowered.audit_annotations
-            ),
-        )
-        return specialised, definitions
+        conditions = (replace(c, expression=self.condition(c.expression)) for c in lowered.match_conditions)
+        unconditional = replace(lowered, match_conditions=(), variables=())
+        if self.route.operation == "DELETE":
+            unconditional = replace(unconditional, mutations=())
+        return replace(self.everything(unconditional), match_conditions=tuple(conditions)), definitions
 
-    def expr(self, node: Expr) -> Expr:
+    def _simplified(self, node: Expr) -> Expr:
         constants: dict[str, Expr] = {"settings": literal(self.lowered.settings, node.span, DYN)}
         if self.route.operation in ("CREATE", "CONNECT"):
             constants["oldObject"] = NULL
@@ -208,44 +202,9 @@ class _Specialising:
         """Of a matchCondition, for which the API server has no namespaceObject."""
         return self.expr(substitute(node, {"namespaceObject": NULL}))
 
-    def some(self, node: Expr | None) -> Expr | None:
-        return None if node is None else self.expr(node)
-
-    def path(self, path: Path) -> Path:
-        return Path(path.root, tuple(s if isinstance(s, str) else self.expr(s) for s in path.segments))
-
-    def loop(self, loop: Loop) -> Loop:
-        elements = loop.elements
-        if elements is not None:
-            kept = tuple((variable, self.expr(condition)) for variable, condition in elements.kept)
-            elements = Elements(tuple(map(self.path, elements.lists)), kept)
-        return Loop(loop.variable, self.expr(loop.list), elements)
-
-    def validation(self, validation: Validation) -> Validation:
-        judged = self.some(validation.judged)
-        return replace(
-            validation,
-            verdict=self.expr(validation.verdict),
-            loops=tuple(map(self.loop, validation.loops)),
-            element=self.expr(validation.element),
-            excepted=self.some(validation.excepted),
-            messages=tuple(map(self.expr, validation.messages)),
-            summary=self.some(validation.summary),
-            value=None if validation.value is None else self.path(validation.value),
-            judged=None if judged == TRUE else judged,
-        )
-
-    def mutation(self, mutation: lower.Mutation) -> lower.Mutation:
-        conditions = tuple(map(self.expr, mutation.conditions))
-        if isinstance(mutation, lower.Patch):
-            return replace(mutation, conditions=conditions, expression=self.expr(mutation.expression))
-        return replace(
-            mutation,
-            loops=tuple(map(self.loop, mutation.loops)),
-            conditions=conditions,
-            paths=tuple(map(self.path, mutation.paths)),
-            value=self.expr(mutation.value),
-        )
+    def validation(self, rule: Validation) -> Validation:
+        rule = super().validation(rule)
+        return replace(rule, judged=None if rule.judged == TRUE else rule.judged)
 
 
 def _idle(mutation: lower.Mutation, within: Declarations) -> Expr:
