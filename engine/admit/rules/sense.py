@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 
 from admit.cel.ast import Expr
@@ -79,25 +79,21 @@ def binding_faults(binding: Binding, document: Document) -> Iterator[Fault]:
 
 def selector_faults(written: object) -> Iterator[Fault]:
     """The requirements of selectors that an API server does not take; what they would select, nobody has meant."""
-    if isinstance(written, Requirement):
-        if written.operator in ("In", "NotIn") and not written.values:
-            yield Fault(f"{written.operator} needs values", written.span)
-        elif written.operator in ("Exists", "DoesNotExist") and written.values:
-            yield Fault(f"{written.operator} has no values", written.span)
-    elif isinstance(written, Written):
-        for field in fields(written):
-            yield from selector_faults(getattr(written, field.name))
-    elif isinstance(written, tuple):
-        for item in written:
-            yield from selector_faults(item)
+    for each in _parts(written):
+        match each:
+            case Requirement(operator="In" | "NotIn" as operator, values=()):
+                yield Fault(f"{operator} needs values", each.span)
+            case Requirement(operator="Exists" | "DoesNotExist" as operator, values=(_, *_)):
+                yield Fault(f"{operator} has no values", each.span)
 
 
 def unanswered(asking: Written) -> Iterator[Fault]:
     """A warning where something first asks the authorizer; for where there is none."""
-    for node in _asking(asking):
-        said = "this asks the authorizer; admit run and admit serve have none, so that failurePolicy decides"
-        yield Fault(said, node.span, warning=True)
-        return
+    for node in _parts(asking):
+        if isinstance(node, Expr) and "authorizer" in free(node):
+            said = "this asks the authorizer; admit run and admit serve have none, so that failurePolicy decides"
+            yield Fault(said, node.span, warning=True)
+            return
 
 
 def exception_faults(binding: Binding, policy: Policy, policies: Mapping[str, Policy]) -> Iterator[Fault]:
@@ -113,16 +109,16 @@ def exception_faults(binding: Binding, policy: Policy, policies: Mapping[str, Po
             yield from _loop_faults(exception, exception.when, policy, policies)
 
 
-def _asking(written: object) -> Iterator[Expr]:
-    """The expressions in which the authorizer is mentioned."""
-    if isinstance(written, Expr) and "authorizer" in free(written):
-        yield written
-    elif isinstance(written, Written):
-        for field in fields(written):
-            yield from _asking(getattr(written, field.name))
+def _parts(written: object) -> Iterator[object]:
+    """What is written, and whatever is written in it."""
+    yield written
+    inner: Iterable[object] = ()
+    if isinstance(written, Written):
+        inner = (getattr(written, field.name) for field in fields(written))
     elif isinstance(written, tuple):
-        for item in written:
-            yield from _asking(item)
+        inner = written
+    for each in inner:
+        yield from _parts(each)
 
 
 def _loop_faults(
