@@ -32,7 +32,7 @@ from admit.exporters.text import Unwritable, Writer
 from admit.rules.change import Change
 from admit.rules.lower import Validation
 from admit.rules.names import free, substitute
-from admit.rules.plain import LONGEST, found, is_said_once, joined
+from admit.rules.plain import fits, found, is_said_once, joined
 from admit.rules.terms import conjunction, summed
 from admit.rules.workloads import SPEC, SPEC_AND_METADATA
 
@@ -341,7 +341,7 @@ def _is_distinct(message: Expr) -> bool:
 def _is_line(text: str) -> bool:
     """Whether an API server takes it as a message."""
     text = text.strip()
-    return bool(text) and not {"\n", "\r"} & {*text} and len(text.encode(errors="replace")) <= LONGEST
+    return bool(text) and not {"\n", "\r"} & {*text} and fits(text)
 
 
 def _last(name: str) -> str:

@@ -13,8 +13,7 @@ from admit.errors import EvaluationError
 from admit.plan.expressions import OBJECT, Expressions, Place, Places, Scope
 from admit.rules.lower import Loop, Validation
 from admit.rules.names import free
-
-LONGEST_MESSAGE = 5 * 1024  # bytes; the API server drops a longer messageExpression
+from admit.rules.plain import fits, shown
 
 
 class Rule:
@@ -60,7 +59,7 @@ class Rule:
         """The texts of findings as one, or the summary of what is too long."""
         texts = [text for text, _ in findings]
         joined = self.validation.separator.join(texts).strip()
-        if _fits(joined):
+        if fits(joined):
             return joined
         if self.validation.summary is not None:
             try:
@@ -89,7 +88,7 @@ class Rule:
         """The message that is the same for every object; empty for any other."""
         match self.validation.messages:
             case (Literal(value=text), *_):
-                return _shown(text)
+                return shown(text)
         return ""
 
     def _failing(self, scope: Scope, failed: list[EvaluationError]) -> list[tuple[Scope, Places]]:
@@ -133,7 +132,7 @@ class Rule:
         errors: list[EvaluationError] = []
         for message in self.validation.messages:
             try:
-                text = _shown(self._expressions.text(message, scope))
+                text = shown(self._expressions.text(message, scope))
             except EvaluationError as error:
                 errors.append(error)
                 continue
@@ -193,16 +192,6 @@ def _told(loops: Sequence[Loop], element: Expr) -> Expr:
     loop, *rest = loops
     pair = ListExpr((Ident(loop.variable, type=DYN), _told(rest, element)), type=DYN)
     return Comprehension("map", loop.list, loop.variable, None, pair, span=element.span, type=DYN)
-
-
-def _shown(message: Any) -> str:
-    """What is shown of a message: as in the API server, nothing of one that has several lines or more than 5 KiB."""
-    text = message.strip() if isinstance(message, str) else ""
-    return text if "\n" not in text and _fits(text) else ""
-
-
-def _fits(text: str) -> bool:
-    return len(text.encode(errors="replace")) <= LONGEST_MESSAGE
 
 
 def failed_text(rule: str, error: EvaluationError) -> str:

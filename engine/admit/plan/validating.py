@@ -13,10 +13,10 @@ from admit.cel.ast import Expr
 from admit.cel.values import Value, type_of
 from admit.errors import EvaluationError
 from admit.rules.model import AuditAnnotation, Constraint, FailurePolicy, Validation
+from admit.rules.plain import shown
 
 CONDITIONS_BUDGET = 2_500_000
 BUDGET = 10_000_000
-LONGEST_MESSAGE = 5 * 1024  # bytes
 
 Outcome: TypeAlias = Value | EvaluationError
 Evaluate: TypeAlias = Callable[[int], tuple[Sequence[Outcome], int]]
@@ -118,8 +118,7 @@ def _ruling(written: Validation, outcome: Outcome, said: Outcome, fail: bool) ->
 
 def _message(written: Validation, said: Outcome) -> str:
     """What the messageExpression says, if it can be shown in one line; the message; the expression."""
-    text = said.strip() if isinstance(said, str) else ""
-    if text and "\n" not in text and len(text.encode(errors="replace")) <= LONGEST_MESSAGE:
+    if text := shown(said):
         return text
     fixed = "".join(map(str, written.message.parts)).strip() if written.message is not None else ""
     return fixed or f"failed expression: {text_of(written.rule).strip()}"

@@ -10,6 +10,16 @@ from admit.rules.terms import FALSE, call, let, summed
 LONGEST = 5 * 1024  # of a message, in bytes; the API server drops what exceeds it
 
 
+def shown(message: object) -> str:
+    """What is shown of a message: as in the API server, nothing of one that has several lines or is too long."""
+    text = message.strip() if isinstance(message, str) else ""
+    return text if "\n" not in text and fits(text) else ""
+
+
+def fits(text: str) -> bool:
+    return len(text.encode(errors="replace")) <= LONGEST
+
+
 def text(rule: Validation) -> Expr | None:
     """The message of a rule that failed, where it has one: `A.filter(a, !E).map(a, M)` joined, or the summary.
 
