@@ -198,7 +198,7 @@ class Engine:
             return kubewarden.answer(case, told.group, told.runners, linked.bare)
         written = mutating and case.request.object is not None and bool(linked.writing)
         failing = linked.sifting.failing(case.scope) if linked.sifting.denying else None
-        if failing is not None and linked.settled and not failing & MUTABLE:
+        if failing is not None and not failing & MUTABLE:
             written = False
         if written:
             _mutate(case, linked)

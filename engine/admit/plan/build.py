@@ -13,7 +13,7 @@ from admit.cel.types import BOOL, DYN, optional_of
 from admit.kubernetes.equivalents import Equivalents
 from admit.plan.ir import Group, Plan, Step
 from admit.plan.match import Route, is_settled, may_match
-from admit.plan.share import conjunction
+from admit.plan.share import TRUE, conjunction, implied
 from admit.plan.simplify import simplify, unrolled
 from admit.rules import lower
 from admit.rules.change import Change
@@ -24,7 +24,6 @@ from admit.rules.restate import restate
 from admit.rules.workloads import WORKLOADS, Workload
 from admit.source import UNKNOWN
 
-TRUE = Literal("bool", True, type=BOOL)
 FALSE = Literal("bool", False, type=BOOL)
 NULL = literal(None, UNKNOWN)
 ITEM = "item#"  # no name of a rule
@@ -140,20 +139,13 @@ def _step(lowered: Lowered, route: Route, within: Declarations, known: Equivalen
     idle: Expr | None = None
     holds: Expr = TRUE
     if specialised.mutations:
-        idle = _implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
+        idle = implied(guard, conjunction(_idle(mutation, within) for mutation in specialised.mutations))
     if specialised.validations:
-        holds = _implied(guard, conjunction(v.verdict for v in specialised.validations))
-    told = tuple(_implied(guard, validation.verdict) for validation in specialised.validations)
+        holds = implied(guard, conjunction(v.verdict for v in specialised.validations))
+    told = tuple(implied(guard, validation.verdict) for validation in specialised.validations)
     if any(map(may_exceed, specialising.exprs)):  # each by itself; asked together, they share what they ask
         idle, holds = idle and FALSE, FALSE
     return Step(specialised, definitions, idle, told, holds, frozenset().union(*map(free, specialising.exprs)))
-
-
-def _implied(condition: Expr, consequence: Expr) -> Expr:
-    """`condition ? consequence : true`; it errs where the condition does, even if there is nothing more to ask."""
-    if condition == TRUE:
-        return consequence
-    return Call("_?_:_", (condition, consequence, TRUE), span=condition.span, type=BOOL)
 
 
 class _Specialising(Change):
@@ -216,7 +208,7 @@ def _idle(mutation: lower.Mutation, within: Declarations) -> Expr:
     if isinstance(mutation, Write):
         idle = conjunction(_is_done(mutation, path, within) for path in mutation.paths)
     for condition in reversed(mutation.conditions):
-        idle = _implied(condition, idle)
+        idle = implied(condition, idle)
     if isinstance(mutation, lower.Patch):
         return idle
     for loop in reversed(mutation.loops):
@@ -235,7 +227,7 @@ def _is_done(write: Write, path: Path, within: Declarations) -> Expr:
         if value.type is not None and value.type.name == "optional_type":
             given = Call("hasValue", (), value, span=span, type=BOOL)
             written = replace(write, value=Call("value", (), value, span=span, type=DYN))
-            return _implied(given, _is_done(written, path, within))
+            return implied(given, _is_done(written, path, within))
         same = Call("_==_", (_or(there, None), value), span=span, type=BOOL)
         if isinstance(value, Literal) and value.value is not None:
             return same
@@ -246,7 +238,7 @@ def _is_done(write: Write, path: Path, within: Declarations) -> Expr:
         done = Call("!_", (done,), span=span, type=BOOL)
     match value:  # of constants that a condition chooses from, those chosen; then the loop can be unrolled
         case Comprehension(macro="filter", range=Literal() as constants, var=var, condition=Node() as chosen):
-            done = _implied(substitute(chosen, {var: Ident(ITEM, type=DYN)}), done)
+            done = implied(substitute(chosen, {var: Ident(ITEM, type=DYN)}), done)
             value = constants
     return unrolled(Comprehension("all", value, ITEM, done, span=span, type=BOOL), within)
 

@@ -13,6 +13,8 @@ from itertools import count
 from admit.cel.ast import Bind, Call, Comprehension, Expr, Ident, Literal, OptMap, children, rebuild
 from admit.cel.types import BOOL
 
+TRUE = Literal("bool", True, type=BOOL)
+
 
 def conjunction(conditions: Iterable[Expr]) -> Expr:
     """The conjunction of checked conditions, with loops over one list and tests of one thing merged."""
@@ -33,12 +35,12 @@ def _conjunction(conditions: Iterable[Expr], numbers: Iterator[int]) -> Expr:
                     loops.setdefault(loop.range, []).append(loop)
                 case Call(function="_?_:_", args=(test, consequence, Literal(kind="bool", value=True))):
                     first, *others = _conjuncts(test)
-                    tests.setdefault(first, []).append(_implied(others, consequence))
+                    tests.setdefault(first, []).append(implied(_joined(others), consequence))
                 case _:
                     plain[_looked_up_once(conjunct)] = None
     merged = [
         *plain,
-        *(_test(test, consequences, numbers) for test, consequences in tests.items()),
+        *(implied(test, _conjunction(consequences, numbers)) for test, consequences in tests.items()),
         *(_loop(same, numbers) for same in loops.values()),  # last: what was asked before is known in them
     ]
     return _joined(merged)
@@ -95,22 +97,17 @@ def _highest(node: Expr) -> int:
     return max(own, *map(_highest, children(node)), 0)
 
 
-def _test(test: Expr, consequences: list[Expr], numbers: Iterator[int]) -> Expr:
-    return _implied([test], _conjunction(consequences, numbers))
-
-
-def _implied(tests: list[Expr], consequence: Expr) -> Expr:
-    """`test ? consequence : true`"""
-    if not tests:
+def implied(test: Expr, consequence: Expr) -> Expr:
+    """`test ? consequence : true`; it errs where the test does, even if there is nothing more to ask."""
+    if test == TRUE:
         return consequence
-    test = _joined(tests)
-    return Call("_?_:_", (test, consequence, Literal("bool", True, type=BOOL)), span=test.span, type=BOOL)
+    return Call("_?_:_", (test, consequence, TRUE), span=test.span, type=BOOL)
 
 
 def _joined(nodes: list[Expr]) -> Expr:
     """`a && b && ...`, balanced; `true` for none."""
     if not nodes:
-        return Literal("bool", True, type=BOOL)
+        return TRUE
     if len(nodes) == 1:
         return nodes[0]
     middle = (len(nodes) + 1) // 2

@@ -17,11 +17,12 @@ from admit.kubernetes.fitting import Parts, glance
 from admit.kubernetes.schemas import Schemas
 from admit.kubernetes.types import Type, of_kind
 from admit.library import Library
-from admit.plan.build import TRUE, build
+from admit.plan.build import build
 from admit.plan.ir import PARAMETERS, Step
 from admit.plan.match import Route
 from admit.plan.reads import Reads, reads
 from admit.plan.run import Runner
+from admit.plan.share import TRUE
 from admit.plan.sieve import sieve
 from admit.podsecurity.levels import LEVEL_EXPECTED, VERSION_EXPECTED, Level, Standard, is_level, is_version
 from admit.rules.lower import lower
